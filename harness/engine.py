@@ -1,0 +1,49 @@
+"""The work that the runner's tasks stand for: language models and cells."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+
+from harness.cells import run_cell
+from harness.language_models import make_product
+from harness.runner import Event, Task
+from harness.specification import Cell
+from harness.tasks import Stage, product_key
+from harness.workplace import Workplace
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Carries out tasks in a workplace; implements ``harness.runner.Work``."""
+
+    place: Workplace
+
+    def is_done(self, task: Task) -> bool:
+        """Whether the task's record or product is stored."""
+        if isinstance(task.payload, Cell):
+            return self.place.store.has_record(task.name)
+        return self.place.store.has_product(product_key(cast(Stage, task.payload), self.place.device))
+
+    def start(self) -> None:
+        """One thread, and only deterministic kernels, so that the same seed gives the same bits."""
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
+
+    def execute(self, task: Task, report: Callable[[Event], None]) -> None:
+        """Carry out one task and store what it makes."""
+
+        def progress(fraction: float, message: str) -> None:
+            report(Event("progress", task.name, 0, message, fraction=fraction))
+
+        if isinstance(task.payload, Cell):
+            record = run_cell(task.payload, self.place, progress)
+            self.place.store.write_record(record)
+            report(Event("progress", task.name, 0, record.result.outcome, 1.0, record.result.test.error))
+        else:
+            make_product(cast(Stage, task.payload), self.place, progress)

@@ -1,0 +1,122 @@
+"""Where a cell ran: versions, commit, device, memory, and the digest of the code that determines its numbers."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import platform
+import resource
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.record import Environment
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAINING_SOURCES = (
+    "harness/rates.py",
+    "harness/schedules.py",
+    "harness/unfreezing.py",
+    "harness/seeds.py",
+    "harness/weights.py",
+    "harness/cells.py",
+    "harness/language_models.py",
+    "harness/corpus/splits.py",
+    "harness/corpus/subsets.py",
+    "harness/corpus/tokens.py",
+    "harness/corpus/vocabulary.py",
+    "harness/scratch/awd_lstm.py",
+    "harness/scratch/batches.py",
+    "harness/scratch/models.py",
+    "harness/scratch/optimizer.py",
+    "harness/scratch/training.py",
+    "harness/with_fastai/callbacks.py",
+    "harness/with_fastai/conversion.py",
+    "harness/with_fastai/loaders.py",
+    "harness/with_fastai/training.py",
+)
+
+
+@functools.cache
+def source_digest() -> str:
+    """SHA-256 of the training code without comments, docstrings and layout, so that rewording changes nothing."""
+    digest = hashlib.sha256()
+    for name in TRAINING_SOURCES:
+        digest.update(name.encode() + b"\0" + normalised((ROOT / name).read_text(encoding="utf-8")).encode())
+    return digest.hexdigest()
+
+
+def normalised(source: str) -> str:
+    """Python source as its syntax tree prints it, docstrings removed."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@functools.cache
+def environment(device: str, precision: str, threads: int) -> Environment:
+    """Describe this process's surroundings; ``device`` is "cpu" or a CUDA device, named in the result."""
+    commit = _git("rev-parse", "HEAD") or "unknown"
+    return Environment(
+        commit=commit,
+        modified=commit == "unknown" or bool(_git("status", "--porcelain", "--", "harness", "study")),
+        python=platform.python_version(),
+        torch=version("torch"),
+        fastai=version("fastai"),
+        numpy=version("numpy"),
+        platform=platform.platform(),
+        processor=_processor(),
+        device=_device_name(device),
+        precision=precision,
+        threads=threads,
+    )
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    """The processor's model with the vector units that choose the kernels, where the system tells."""
+    facts = Path("/proc/cpuinfo")
+    if not facts.exists():
+        return platform.processor() or platform.machine()
+    lines = dict(line.split(":", 1) for line in facts.read_text().splitlines() if ":" in line)
+    fields = {key.strip(): value.strip() for key, value in lines.items()}
+    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if unit in fields.get("flags", "").split()]
+    return f"{fields.get('model name', platform.machine())} ({' '.join(units)})"
+
+
+def _device_name(device: str) -> str:
+    if device == "cpu":
+        return "cpu"
+    import torch  # noqa: PLC0415  (the report reads environments and needs no torch)
+
+    return f"{device}: {torch.cuda.get_device_name(device)}"
+
+
+def reset_peak_memory() -> None:
+    """Forget this process's peak, where Linux allows it, so that the next cell measures its own."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def peak_memory_mib() -> float:
+    """The peak resident memory of this process in MiB, since ``reset_peak_memory`` where Linux tells."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    scale = 1024**2 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale

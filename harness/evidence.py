@@ -1,0 +1,141 @@
+"""The committed evidence: one reviewable text file a dataset, one record a line, sorted by cell.
+
+The files are append-only in spirit. A cell that was measured again with the same outcome keeps its first record, and
+another outcome for the same cell is refused unless it is asked for: evidence is never replaced by accident.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.record import InvalidRecord, Record, from_json, result_digest, to_json
+from harness.specification import Cell, cell_id
+
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
+
+
+class EvidenceError(ValueError):
+    """Evidence that cannot be trusted as it stands; the message names the file, the line and the remedy."""
+
+
+class ConflictingResultError(ValueError):
+    """Two different results for one cell."""
+
+
+def natural_key(identity: str) -> tuple[tuple[str | float, ...], str]:
+    """Sort key that orders the numbers in a cell id by value: seed-2 before seed-10, lr-0.002 before lr-0.01."""
+    parts = _NUMBER.split(identity)
+    return tuple(float(part) if index % 2 else part for index, part in enumerate(parts)), identity
+
+
+def export(records: Iterable[Record], folder: Path, *, replace: bool = False) -> list[Path]:
+    """Merge ``records`` into ``folder``, one ``<dataset name>.jsonl`` each; return the files they belong to.
+
+    A file whose content does not change is not written; one that does is written whole and then moved into place.
+
+    Raises:
+        ConflictingResultError: when a cell is there with another result and ``replace`` is false, or when two of
+            ``records`` disagree. No file has been changed then.
+        EvidenceError: when a file that is already there, or a record, is not valid.
+    """
+    groups: dict[str, dict[str, Record]] = {}
+    for record in records:
+        _check_identity(record, "a record to export")
+        group = groups.setdefault(record.specification.dataset.name, {})
+        _add(group, record, "the records to export")
+    merged = {folder / f"{name}.jsonl": group for name, group in sorted(groups.items())}
+    for path, group in merged.items():
+        _merge(group, _read(path) if path.exists() else (), path, replace)
+    for path, group in merged.items():
+        _write(path, "".join(to_json(group[identity]) + "\n" for identity in sorted(group, key=natural_key)))
+    return list(merged)
+
+
+def load(folder: Path) -> tuple[Record, ...]:
+    """All records in ``folder``, file by file in the order of their names; none for a folder without files.
+
+    Raises:
+        EvidenceError: when the folder does not exist, a line is not a valid record, a cell occurs twice or in the
+            wrong file, its id is not that of its specification, or a file is not sorted.
+    """
+    if not folder.is_dir():
+        raise EvidenceError(f"{folder}: no such folder of evidence; name another, or export records to it first")
+    return tuple(record for path in sorted(folder.glob("*.jsonl")) for record in _read(path))
+
+
+def missing(cells: Iterable[Cell], records: Iterable[Record]) -> tuple[str, ...]:
+    """Name the the ``cells`` that have no record, in the order of the plan."""
+    present = {record.cell for record in records}
+    return tuple(identity for identity in map(cell_id, cells) if identity not in present)
+
+
+def _read(path: Path) -> tuple[Record, ...]:
+    records: dict[str, Record] = {}
+    for origin, record in _parse(path):
+        if record.cell in records:
+            raise EvidenceError(f"{origin}: {record.cell} occurs twice; keep one of the two lines")
+        if records and natural_key(record.cell) < natural_key(next(reversed(records))):
+            raise EvidenceError(f"{origin}: {record.cell} is out of order; restore the file and export again")
+        records[record.cell] = record
+    return tuple(records.values())
+
+
+def _parse(path: Path) -> Iterator[tuple[str, Record]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        origin = f"{path}:{number}"
+        try:
+            record = from_json(line, origin)
+        except InvalidRecord as error:
+            raise EvidenceError(f"{error}; restore the line from its last commit") from error
+        _check_identity(record, origin)
+        if record.specification.dataset.name != path.stem:
+            raise EvidenceError(f"{origin}: {record.cell} belongs in {record.specification.dataset.name}.jsonl")
+        yield origin, record
+
+
+def _check_identity(record: Record, origin: str) -> None:
+    expected = cell_id(record.specification)
+    if record.cell != expected:
+        raise EvidenceError(f"{origin}: called {record.cell}, but its specification is {expected}; run it anew")
+
+
+def _add(group: dict[str, Record], record: Record, origin: str) -> None:
+    """Add ``record`` to ``group`` unless its result is there already."""
+    known = group.setdefault(record.cell, record)
+    if result_digest(known) != result_digest(record):
+        raise ConflictingResultError(f"{origin} hold two different results for {record.cell}; leave one of them out")
+
+
+def _merge(group: dict[str, Record], committed: Iterable[Record], path: Path, replace: bool) -> None:
+    """Put the committed records into ``group``, where they win over new ones with the same result."""
+    for record in committed:
+        new = group.get(record.cell, record)
+        same = result_digest(new) == result_digest(record)
+        if not same and not replace:
+            raise ConflictingResultError(
+                f"{path}: {record.cell} has another result (test error {record.result.test.error:.4f}, now "
+                f"{new.result.test.error:.4f}); find out why, then export with replace=True to accept the new one"
+            )
+        if same:
+            group[record.cell] = record
+
+
+def _write(path: Path, text: str) -> None:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # mkstemp makes files that only their owner may read
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

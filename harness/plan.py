@@ -1,0 +1,84 @@
+"""Which cells a profile consists of: a pure function of the declarations and the records so far."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from harness.claims import Family, Protocol, chosen_rates
+from harness.record import Record
+from harness.specification import Cell, cell_id
+from harness.study_definition import Profile, Sweep
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Cells that can run now, and the families whose final cells wait for the tuning ones."""
+
+    cells: tuple[Cell, ...]
+    waiting: tuple[Family, ...]
+
+
+class UnknownNameError(ValueError):
+    """A name that no declaration has; the message lists the valid ones and the nearest."""
+
+
+def choose(kind: str, name: str, valid: Collection[str]) -> str:
+    """Return ``name`` if it is among the ``valid`` names of its ``kind``.
+
+    Raises:
+        UnknownNameError: otherwise.
+    """
+    if name in valid:
+        return name
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.3)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(valid)}.")
+
+
+def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Plan:
+    """List a profile's cells, tuning cells first.
+
+    A family's final cells follow once all its tuning cells have records. In a profile without tuning cells
+    they run at the rate that the ``records`` choose, or at the middle of the grid where none choose.
+    """
+    known = tuple(records)
+    tuning = [cell for sweep in profile.sweeps for cell in _grid(sweep, profile.tuning_repetitions)]
+    measured = {record.cell for record in known}
+    undone = {_family(cell) for cell in tuning if cell_id(cell) not in measured}
+    rates = chosen_rates([record for record in known if _is_tuning(record, protocol)], protocol)
+    final: list[Cell] = []
+    waiting: list[Family] = []
+    for sweep in profile.sweeps:
+        for decay in sweep.decays:
+            cell = _cell(sweep, decay, sweep.base_rates[len(sweep.base_rates) // 2], 0)
+            family = _family(cell)
+            if family in undone:
+                waiting.append(family)
+                continue
+            rate = rates.get(family, cell.base_rate)
+            final += [replace(cell, base_rate=rate, repetition=number) for number in profile.final_repetitions]
+    return Plan(tuple(dict.fromkeys([*tuning, *final])), tuple(dict.fromkeys(waiting)))
+
+
+def _is_tuning(record: Record, protocol: Protocol) -> bool:
+    return record.specification.repetition in protocol.tuning_repetitions
+
+
+def _grid(sweep: Sweep, repetitions: tuple[int, ...]) -> list[Cell]:
+    return [
+        _cell(sweep, decay, rate, repetition)
+        for repetition in repetitions
+        for decay in sweep.decays
+        for rate in sweep.base_rates
+    ]
+
+
+def _cell(sweep: Sweep, decay: float, rate: float, repetition: int) -> Cell:
+    arm = replace(sweep.arm, decay=decay)
+    return Cell(sweep.dataset, sweep.recipe, sweep.implementation, arm, rate, repetition)
+
+
+def _family(cell: Cell) -> Family:
+    return Family(cell.dataset.name, cell.recipe.name, cell.implementation, cell.arm.name, cell.arm.decay)

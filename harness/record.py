@@ -1,0 +1,158 @@
+"""What one cell leaves behind: a typed, self-contained record and its JSON form.
+
+``result`` is the part that the same seed on the same kind of machine must repeat to the bit; ``cost`` and
+``environment`` say what it took and where. Error rates are fractions in [0, 1].
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from harness.specification import Cell
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class SplitMetrics:
+    """Metrics over one split; ``loss`` and ``calibration_error`` are absent where the model diverged."""
+
+    items: int
+    error: float
+    f1_macro: float
+    loss: float | None
+    calibration_error: float | None  # expected calibration error, 15 equal-width bins
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's mean training loss (cross-entropy without penalties) and the validation metrics after it."""
+
+    epoch: int
+    training_loss: float | None
+    validation_loss: float | None
+    validation_error: float
+
+
+@dataclass(frozen=True)
+class RealisedRates:
+    """The rates read back from the optimizer, lowest group first; 0 where a group was frozen.
+
+    ``trace`` rows are (step, rate of group 1, ..., rate of group L) at some evenly spaced steps;
+    ``largest_ratio_error`` is the largest relative deviation, over all steps, of the ratio of two
+    trainable groups from what the decay prescribes.
+    """
+
+    groups: tuple[str, ...]
+    steps: int
+    peaks: tuple[float, ...]
+    trace: tuple[tuple[float, ...], ...]
+    largest_ratio_error: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """The deterministic outcome. ``correct`` is base64 of numpy.packbits over the test items, in split order."""
+
+    outcome: Literal["completed", "diverged"]
+    test: SplitMetrics
+    validation: SplitMetrics
+    correct: str
+    epochs: tuple[Epoch, ...]
+    rates: RealisedRates
+    displacement: dict[str, float | None]  # group name -> ‖θ − θ₀‖ / ‖θ₀‖; None where not finite
+    perplexity: float | None  # of the starting language model on held-out target text; None: random start
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Digests of everything the result depends on, and the seeds."""
+
+    corpus: str
+    vocabulary: str
+    start: str | None  # digest of the starting encoder weights; None: random
+    source: str  # digest of the code that trains
+    seeds: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the cell itself took, without the stages it shares with others."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    training_tokens_per_second: float
+    peak_memory_mib: float
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where and with what the cell ran."""
+
+    commit: str
+    modified: bool  # the working tree differed from the commit
+    python: str
+    torch: str
+    fastai: str
+    numpy: str
+    platform: str
+    processor: str
+    device: str
+    precision: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One cell's specification, inputs, result, cost and environment."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", ser_json_inf_nan="null")
+
+    schema: int
+    cell: str
+    specification: Cell
+    inputs: Inputs
+    result: Result
+    cost: Cost
+    environment: Environment
+    finished: str  # UTC, ISO 8601
+
+
+_RECORD = TypeAdapter(Record)
+_RESULT = TypeAdapter(Result)
+
+
+class InvalidRecord(ValueError):
+    """A record that cannot be read; the message names the place and the fault."""
+
+
+def to_json(record: Record) -> str:
+    """The record as one line of JSON, without a line break."""
+    return _RECORD.dump_json(record).decode()
+
+
+def from_json(text: str, origin: str | Path) -> Record:
+    """Parse and validate one record.
+
+    Raises:
+        InvalidRecord: when the text is not a record of this schema; the message names ``origin``.
+    """
+    try:
+        record: Record = _RECORD.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole text"
+        raise InvalidRecord(f"{origin}: not a valid record: {place}: {first['msg']}") from error
+    if record.schema != SCHEMA:
+        raise InvalidRecord(f"{origin}: record schema {record.schema}, this version reads schema {SCHEMA}")
+    return record
+
+
+def result_digest(record: Record) -> str:
+    """SHA-256 of the deterministic part; equal digests mean the same outcome to the bit."""
+    return hashlib.sha256(_RESULT.dump_json(record.result)).hexdigest()

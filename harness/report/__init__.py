@@ -1,0 +1,1 @@
+"""The report: records in, figures, tables and one self-contained page out. Nothing here needs torch or a GPU."""

@@ -1,0 +1,102 @@
+"""How every figure looks, and how it becomes bytes.
+
+Figures are made with matplotlib's object interface, so no window system or global state is involved. Colours are those
+of Okabe and Ito (2008); markers and line styles repeat what colour says, for print in grey.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib import style
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
+PAGE_WIDTH = 7.0  # inches, both columns
+
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LINES = ("-", "--", "-.", ":")
+
+_STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelsize": 8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8.5,
+    "font.size": 8,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.5,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "discriminative-fine-tuning",
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Set the appearance for all that is drawn or saved within, whatever the user's own matplotlib settings are."""
+    with style.context(["default", _STYLE]):
+        yield
+
+
+def new_figure(
+    rows: int, columns: int, height: float, *, sharex: bool = False, sharey: bool | Literal["row"] = "row"
+) -> tuple[Figure, list[list[Axes]]]:
+    """Make a figure of ``rows`` × ``columns`` panels, each row ``height`` inches; one panel is one text column wide."""
+    width = COLUMN_WIDTH if columns == 1 else PAGE_WIDTH
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
+    return figure, [list(row) for row in np.asarray(axes)]
+
+
+def decay_axis(axes: Axes, decays: list[float]) -> None:
+    """Lay out the horizontal axis for decays: logarithmic, one tick for each that was run, the uniform rate marked."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(decays, [f"{decay:g}" for decay in decays])
+    axes.minorticks_off()
+    axes.set_xlim(min(decays) / 1.25, max(decays) * 1.25)
+    axes.axvline(1.0, color="#777777", linewidth=0.9, linestyle=":", zorder=1)
+    axes.set_xlabel("decay (1 = uniform)")
+
+
+def shared_legend(figure: Figure, panels: list[list[Axes]], columns: int, title: str | None = None) -> None:
+    """Put one legend below all panels, each label once."""
+    found: dict[str, Artist] = {}
+    for axes in (axes for row in panels for axes in row):
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns, title=title)
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    """Save as SVG without the date, so that the same figure gives the same bytes."""
+    return _bytes(figure, "svg", {"Date": None, "Creator": None})
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Save as PNG at 200 dots per inch, without the name of the software."""
+    return _bytes(figure, "png", {"Software": None})
+
+
+def _bytes(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+    buffer = io.BytesIO()
+    with figure_style():
+        figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
+    return buffer.getvalue()

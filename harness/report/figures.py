@@ -1,0 +1,204 @@
+"""Figures of one quantity each: error against decay, learning curves, realised rates, displacement.
+
+Each function takes records or summaries and returns a figure, or nothing where there is nothing to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from harness.record import Epoch, Record
+from harness.report.appearance import (
+    BLUE,
+    LINES,
+    MARKERS,
+    SERIES,
+    VERMILION,
+    decay_axis,
+    figure_style,
+    new_figure,
+    shared_legend,
+)
+from harness.report.summaries import Summary
+
+UNIFORM, DISCRIMINATIVE = 1.0, 2.6
+_OFFSET = 1.035  # shifts the implementations apart on the decay axis, so that their intervals do not overlap
+
+
+@figure_style()
+def error_against_decay(summaries: Sequence[Summary], titles: Mapping[str, str]) -> Figure | None:
+    """Draw mean test error with 95 % t intervals against decay: a panel per dataset, a line per implementation."""
+    drawn = [summary for summary in summaries if summary.test_error is not None]
+    if not drawn:
+        return None
+    datasets = _datasets(drawn)
+    columns = min(3, len(datasets))
+    figure, panels = new_figure(-(-len(datasets) // columns), columns, 2.5, sharey=False)
+    flat = [axes for row in panels for axes in row]
+    for axes, dataset in zip(flat, datasets, strict=False):
+        _sweep_panel(axes, [summary for summary in drawn if summary.family.dataset == dataset])
+        axes.set_title(titles.get(dataset, dataset))
+        axes.set_ylabel("test error, %")
+    for axes in flat[len(datasets) :]:
+        axes.remove()
+    shared_legend(figure, panels, 2)
+    return figure
+
+
+@figure_style()
+def learning_curves(summaries: Sequence[Summary]) -> Figure | None:
+    """Draw validation error and training loss against epoch for one dataset's uniform and discriminative arm.
+
+    A column per implementation; lines are means over seeds, bands their range.
+    """
+    drawn = [s for s in summaries if s.finals and s.family.decay in (UNIFORM, DISCRIMINATIVE)]
+    if not drawn:
+        return None
+    implementations = _implementations(drawn)
+    figure, panels = new_figure(2, len(implementations), 1.9, sharex=True)
+    for column, implementation in enumerate(implementations):
+        for summary in (s for s in drawn if s.family.implementation == implementation):
+            _curve(panels[0][column], summary, lambda epoch: 100 * epoch.validation_error)
+            _curve(panels[1][column], summary, lambda epoch: epoch.training_loss)
+        panels[0][column].set_title(implementation)
+        panels[1][column].set_xlabel("epoch")
+        panels[1][column].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0][0].set_ylabel("validation error, %")
+    panels[1][0].set_ylabel("training loss, nats")
+    shared_legend(figure, panels, 2)
+    return figure
+
+
+@figure_style()
+def realised_rates(examples: Sequence[Record]) -> Figure | None:
+    """Draw the rates read from the optimizer, per layer group against step on a log axis: a panel per example cell.
+
+    A group that is frozen, at rate 0, is not drawn there.
+    """
+    if not examples:
+        return None
+    columns = min(3, len(examples))
+    figure, panels = new_figure(-(-len(examples) // columns), columns, 2.1, sharey=True)
+    flat = [axes for row in panels for axes in row]
+    for axes, record in zip(flat, examples, strict=False):
+        _ladder_panel(axes, record)
+    for axes in flat[len(examples) :]:
+        axes.remove()
+    for row in panels:
+        row[0].set_ylabel("learning rate")
+    shared_legend(figure, panels, 5 if columns > 1 else 3, title="layer group, lowest first")
+    return figure
+
+
+@figure_style()
+def displacement(summaries: Sequence[Summary]) -> Figure | None:
+    """Draw the relative displacement of each layer group against decay for one dataset: a column per implementation.
+
+    Means over seeds, of ‖θ − θ₀‖ / ‖θ₀‖.
+    """
+    drawn = [summary for summary in summaries if any(record.result.displacement for record in summary.finals)]
+    if not drawn:
+        return None
+    implementations = _implementations(drawn)
+    figure, panels = new_figure(1, len(implementations), 2.6)
+    for axes, implementation in zip(panels[0], implementations, strict=True):
+        rows = [summary for summary in drawn if summary.family.implementation == implementation]
+        groups = list(dict.fromkeys(g for s in rows for r in s.finals for g in r.result.displacement))
+        for index, group in enumerate(groups):
+            moved = [_mean_displacement(summary, group) for summary in rows]
+            decays = [summary.family.decay for summary in rows]
+            axes.plot(decays, moved, color=_shade(index, len(groups)), marker=_marker(index), label=group)
+        axes.set_yscale("log")
+        decay_axis(axes, sorted({summary.family.decay for summary in rows}))
+        axes.set_title(implementation)
+    shared_legend(figure, panels, 5 if len(implementations) > 1 else 3, title="layer group, lowest first")
+    panels[0][0].set_ylabel("relative displacement")
+    return figure
+
+
+def _sweep_panel(axes: Axes, summaries: Sequence[Summary]) -> None:
+    for index, implementation in enumerate(_implementations(summaries)):
+        rows = [summary for summary in summaries if summary.family.implementation == implementation]
+        means = np.array([100 * (summary.test_error or 0.0) for summary in rows])
+        # an absent interval is drawn as the point alone
+        bounds = [summary.interval or (summary.test_error or 0.0,) * 2 for summary in rows]
+        spread = np.abs(100 * np.array(bounds).T - means)
+        axes.errorbar(
+            [summary.family.decay * (_OFFSET if index else 1 / _OFFSET) for summary in rows],
+            means,
+            yerr=spread,
+            color=SERIES[index],
+            marker=MARKERS[index],
+            linestyle=LINES[index],
+            capsize=2,
+            elinewidth=0.9,
+            label=implementation,
+        )
+    decay_axis(axes, sorted({summary.family.decay for summary in summaries}))
+
+
+def _curve(axes: Axes, summary: Summary, value: Callable[[Epoch], float | None]) -> None:
+    """Draw the mean over seeds and their range; a value that is absent (diverged) does not enter."""
+    by_epoch: dict[int, list[float]] = {}
+    for record in summary.finals:
+        for epoch in record.result.epochs:
+            found = value(epoch)
+            if found is not None:
+                by_epoch.setdefault(epoch.epoch, []).append(found)
+    epochs = sorted(by_epoch)
+    uniform = summary.family.decay == UNIFORM
+    colour = VERMILION if uniform else BLUE
+    means = [float(np.mean(by_epoch[epoch])) for epoch in epochs]
+    low, high = ([bound(by_epoch[epoch]) for epoch in epochs] for bound in (min, max))
+    axes.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
+    label = "uniform" if uniform else f"decay {summary.family.decay:g}"
+    axes.plot(epochs, means, LINES[uniform], color=colour, marker=MARKERS[uniform], label=label)
+
+
+def _ladder_panel(axes: Axes, record: Record) -> None:
+    trace = np.array(record.result.rates.trace, dtype=float)
+    groups = record.result.rates.groups
+    for index, group in enumerate(groups):
+        rates = np.where(trace[:, 1 + index] > 0, trace[:, 1 + index], np.nan) if len(trace) else np.array([])
+        axes.plot(
+            trace[:, 0] if len(trace) else [],
+            rates,
+            color=_shade(index, len(groups)),
+            marker=_marker(index),
+            markevery=(2 * index, 2 * len(groups)),  # apart, so that groups at the same rate can all be seen
+            markersize=3.5,
+            label=group,
+        )
+    axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_title(f"{record.specification.arm.name}, decay {record.specification.arm.decay:g}")
+
+
+def _mean_displacement(summary: Summary, group: str) -> float:
+    found = (record.result.displacement.get(group) for record in summary.finals)
+    moved = [value for value in found if value is not None]
+    return float(np.mean(moved)) if moved else float("nan")
+
+
+def _shade(index: int, count: int) -> tuple[float, float, float, float]:
+    """Pick from a map whose lightness is monotone, dark for the lowest group, so that the order survives in grey."""
+    red, green, blue, alpha = mpl.colormaps["viridis"](0.85 * index / max(1, count - 1))
+    return red, green, blue, alpha
+
+
+def _marker(index: int) -> str:
+    return MARKERS[index % len(MARKERS)]
+
+
+def _datasets(summaries: Sequence[Summary]) -> list[str]:
+    return list(dict.fromkeys(summary.family.dataset for summary in summaries))
+
+
+def _implementations(summaries: Sequence[Summary]) -> list[str]:
+    return list(dict.fromkeys(summary.family.implementation for summary in summaries))

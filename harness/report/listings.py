@@ -1,0 +1,137 @@
+"""The page's further tables: verdicts, the fresh run, all cells, and where they ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness.claims import Protocol, Verdict
+from harness.evidence import natural_key
+from harness.record import Environment, Record
+from harness.report.reproduction import Comparison
+from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points
+from harness.statistics import smallest_sign_flip_p
+
+
+def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], planned: int) -> Table:
+    """Build one row for each claim and dataset; ``planned`` is the number of pairs of a complete study."""
+    columns = (
+        Column("Claim"),
+        Column("Dataset"),
+        Column("Verdict"),
+        Column("Difference", numeric=True),
+        Column("Interval", numeric=True),
+        Column("p", numeric=True),
+        Column("Pairs", numeric=True),
+    )
+    several_recipes = len({verdict.recipe for verdict in verdicts}) > 1
+    rows = tuple(
+        (
+            verdict.claim.sentence,
+            titles.get(verdict.dataset, verdict.dataset) + (f" ({verdict.recipe})" if several_recipes else ""),
+            verdict.outcome,
+            points(verdict.difference),
+            bracketed(verdict.interval, signed=True),
+            ABSENT if verdict.p is None else "<0.001" if verdict.p < 0.001 else f"{verdict.p:.3f}",
+            f"{verdict.n}" if verdict.n == planned else f"{verdict.n} of {planned}",
+        )
+        for verdict in verdicts
+    )
+    caption = (
+        "Differences in percentage points of test error, paired by seed. A lower error is claimed: 95 % BCa interval, "
+        "sign-flip test adjusted by Holm. The same error is claimed: 90 % t interval, two one-sided t tests. "
+        "With fewer pairs than planned a claim is undecided."
+    )
+    return Table(caption, columns, rows)
+
+
+def resolution_note(verdicts: Sequence[Verdict], protocol: Protocol) -> str | None:
+    """Say that superiority cannot be shown where the planned pairs are too few for the sign-flip test, else nothing."""
+    comparisons = sum(verdict.claim.kind == "superior" and verdict.n > 0 for verdict in verdicts)
+    planned = len(protocol.final_repetitions)
+    smallest = min(1.0, comparisons * smallest_sign_flip_p(planned))
+    if smallest <= 0.05:
+        return None
+    return (
+        f"With {planned} pairs and {comparisons} comparisons, the smallest adjusted p value of the first rejection is "
+        f"{smallest:.3f}: no claim of a lower error can be held, whatever the data. More repetitions are needed."
+    )
+
+
+def reproduction_table(comparisons: Iterable[Comparison]) -> Table:
+    """Build one row for each cell of the fresh run."""
+    columns = (
+        Column("Cell"),
+        Column("Agreement"),
+        Column("Test error %", numeric=True),
+        Column("Committed %", numeric=True),
+        Column("Expected %", numeric=True),
+        Column("Seeds", numeric=True),
+    )
+    rows = tuple(
+        (c.cell, c.agreement, percent(c.error), percent(c.committed), bracketed(c.interval), f"{c.seeds}")
+        for c in comparisons
+    )
+    caption = (
+        "Identical: the same result to the bit. Reproduced: within the 99 % prediction interval from the committed "
+        "seeds of the same arm and base rate, widened by one test item. Drifted: outside. Undetermined: fewer than "
+        "two committed seeds. Unmatched: no committed record."
+    )
+    return Table(caption, columns, rows)
+
+
+def cells_table(records: Iterable[Record]) -> Table:
+    """Build one row for each record, in natural order."""
+    columns = (
+        Column("Cell"),
+        Column("Outcome"),
+        Column("Validation error %", numeric=True),
+        Column("Test error %", numeric=True),
+        Column("Seconds", numeric=True),
+        Column("Commit"),
+        Column("Device"),
+    )
+    rows = tuple(
+        (
+            record.cell,
+            record.result.outcome,
+            percent(record.result.validation.error),
+            percent(record.result.test.error),
+            f"{record.cost.wall_seconds:.1f}",
+            commit_text(record.environment),
+            record.environment.device,
+        )
+        for record in sorted(records, key=lambda record: natural_key(record.cell))
+    )
+    return Table("Every cell, tuning repetitions included; seconds without the stages it shares.", columns, rows)
+
+
+def environments_table(records: Iterable[Record]) -> Table:
+    """Build one row for each distinct environment, with the number of cells that ran in it."""
+    counts: dict[tuple[str, ...], int] = {}
+    for record in records:
+        row = _environment_row(record.environment)
+        counts[row] = counts.get(row, 0) + 1
+    headings = ("Commit", "Python", "torch", "fastai", "numpy", "Platform", "Processor", "Device", "Precision")
+    columns = (*map(Column, headings), Column("Threads", numeric=True), Column("Cells", numeric=True))
+    rows = tuple((*row, f"{count}") for row, count in sorted(counts.items()))
+    return Table("Where the cells ran; a commit with + had local changes.", columns, rows)
+
+
+def commit_text(environment: Environment) -> str:
+    """Show the first ten digits of the commit, with + where the working tree differed from it."""
+    return environment.commit[:10] + ("+" if environment.modified else "")
+
+
+def _environment_row(environment: Environment) -> tuple[str, ...]:
+    return (
+        commit_text(environment),
+        environment.python,
+        environment.torch,
+        environment.fastai,
+        environment.numpy,
+        environment.platform,
+        environment.processor,
+        environment.device,
+        environment.precision,
+        f"{environment.threads}",
+    )

@@ -1,0 +1,125 @@
+"""The report in a folder: one self-contained page, the figures as files and the main table for the paper.
+
+The same records give the same bytes: nothing states when or where the report was rendered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.claims import Claim, Protocol, evaluate
+from harness.record import Record
+from harness.report.appearance import png_bytes, svg_bytes
+from harness.report.gallery import Plate, gallery
+from harness.report.listings import (
+    cells_table,
+    environments_table,
+    reproduction_table,
+    resolution_note,
+    verdicts_table,
+)
+from harness.report.reproduction import Comparison
+from harness.report.summaries import Summary, summarise
+from harness.report.tables import Table, errors_table, to_latex, to_markdown
+
+MARK = '<meta name="generator" content="harness.report">'
+_REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """All that a report is made from; ``missing`` are ids of planned cells, ``titles`` maps dataset names."""
+
+    records: tuple[Record, ...]
+    comparison: tuple[Comparison, ...]
+    claims: tuple[Claim, ...]
+    protocol: Protocol
+    missing: tuple[str, ...]
+    titles: Mapping[str, str]
+
+
+def render(inputs: ReportInputs, output: Path) -> Path:
+    """Write ``index.html``, ``figures/*.svg``, ``figures/*.png`` and ``tables/errors.{md,tex}``; return the page.
+
+    An earlier report in ``output`` is replaced, with its figures.
+
+    Raises:
+        FileExistsError: when ``output`` holds something that is not a report.
+        ValueError: when the records contradict each other, as :func:`harness.claims.final_records`.
+    """
+    _check_output(output)
+    summaries = summarise(inputs.records, inputs.protocol)
+    plates = gallery(summaries, inputs.protocol, inputs.titles)
+    main = errors_table(summaries, inputs.titles)
+    drawings = {plate.name: svg_bytes(plate.figure) for plate in plates if plate.figure is not None}
+    page = _page(inputs, summaries, plates, drawings, main)
+    files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in drawings.items()}
+    files |= {f"figures/{plate.name}.png": png_bytes(plate.figure) for plate in plates if plate.figure is not None}
+    files |= {"tables/errors.md": to_markdown(main).encode(), "tables/errors.tex": to_latex(main).encode()}
+    _write(output, files)
+    (output / "index.html").write_text(page, encoding="utf-8", newline="\n")
+    return output / "index.html"
+
+
+def _page(
+    inputs: ReportInputs,
+    summaries: Sequence[Summary],
+    plates: Sequence[Plate],
+    drawings: Mapping[str, bytes],
+    main: Table,
+) -> str:
+    verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
+    environment = Environment(
+        loader=PackageLoader("harness.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.jinja").render(
+        mark=Markup(MARK),  # a constant of this module
+        inputs=inputs,
+        verdicts=verdicts_table(verdicts, inputs.titles, len(inputs.protocol.final_repetitions)),
+        note=resolution_note(verdicts, inputs.protocol),
+        reproduction=reproduction_table(inputs.comparison),
+        main=main,
+        plates=[(plate, inline_svg(drawings[plate.name], plate.name)) for plate in plates if plate.name in drawings],
+        left_out=[plate.name for plate in plates if plate.name not in drawings],
+        cells=cells_table(inputs.records),
+        environments=environments_table(inputs.records),
+        incomplete=[summary for summary in summaries if summary.missing or summary.rate is None],
+        on_edge=[summary for summary in summaries if summary.on_edge],
+    )
+
+
+def inline_svg(drawing: bytes, name: str) -> Markup:
+    """Cut an SVG file down to its element and make its ids unique to ``name``, for several in one page."""
+    text = drawing.decode()
+    element = text[text.index("<svg") :].replace("<svg", '<svg aria-hidden="true"', 1)
+    element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
+    return Markup(_REFERENCE.sub(rf"\g<1>{name}-", element))  # drawn here by matplotlib, which escapes its texts
+
+
+def _check_output(output: Path) -> None:
+    page = output / "index.html"
+    taken = output.exists() and (not output.is_dir() or any(output.iterdir()))
+    if taken and not (page.is_file() and MARK in page.read_text(encoding="utf-8", errors="replace")):
+        raise FileExistsError(f"{output} holds something that is not a report; choose an empty or a new folder")
+
+
+def _write(output: Path, files: Mapping[str, bytes]) -> None:
+    """Write ``files`` and remove the figures of an earlier report that this one does not have."""
+    for name, content in files.items():
+        path = output / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for kind in ("svg", "png"):
+        for path in (output / "figures").glob(f"*.{kind}"):
+            if f"figures/{path.name}" not in files:
+                path.unlink()

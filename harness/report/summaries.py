@@ -1,0 +1,106 @@
+"""Records to one summary per family: the chosen base rate and what the final repetitions say at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.claims import Family, Protocol, chosen_rates, family_of, final_records, paired_errors, tuning_errors
+from harness.evidence import natural_key
+from harness.record import Record
+from harness.statistics import Interval, PairedDifference, mean_interval, paired_difference
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One family. Errors are fractions, means over ``finals``; they are absent where there are none.
+
+    ``rate`` is absent while the tuning is incomplete; ``on_edge`` says that it is the lowest or highest of ``tried``,
+    so that a better one may lie outside the grid. ``missing`` are final repetitions without a record.
+    """
+
+    family: Family
+    tried: tuple[float, ...]
+    rate: float | None
+    on_edge: bool
+    finals: tuple[Record, ...]
+    missing: tuple[int, ...]
+    test_error: float | None
+    interval: Interval | None
+    validation_error: float | None
+    diverged: int
+    cells: int
+
+
+def summarise(records: Iterable[Record], protocol: Protocol) -> tuple[Summary, ...]:
+    """Summarise each family in ``records``, in the natural order of their names.
+
+    Raises:
+        ValueError: as :func:`harness.claims.final_records`.
+    """
+    records = tuple(records)
+    chosen, tuned = chosen_rates(records, protocol), tuning_errors(records, protocol)
+    finals = final_records(records, protocol)
+    counts: dict[Family, int] = {}
+    for record in records:
+        counts[family_of(record)] = counts.get(family_of(record), 0) + 1
+    summaries = []
+    for family in sorted(counts, key=_order):
+        rate, tried = chosen.get(family), tuple(sorted(tuned.get(family, ())))
+        on_edge = len(tried) > 1 and rate in (tried[0], tried[-1])
+        summary = _of_finals(family, finals.get(family, {}), protocol)
+        summaries.append(replace(summary, tried=tried, rate=rate, on_edge=on_edge, cells=counts[family]))
+    return tuple(summaries)
+
+
+def difference_to_uniform(summary: Summary, summaries: Sequence[Summary]) -> PairedDifference | None:
+    """Compare with the same family at decay 1, paired by repetition; absent for decay 1 itself or without pairs."""
+    uniform = find(summaries, replace(summary.family, decay=1.0))
+    if uniform is None or uniform is summary:
+        return None
+    left, right = paired_errors(by_repetition(summary), by_repetition(uniform))
+    return paired_difference(left, right) if left else None
+
+
+def by_repetition(summary: Summary) -> dict[int, Record]:
+    """Index the final records by repetition."""
+    return {record.specification.repetition: record for record in summary.finals}
+
+
+def find(summaries: Iterable[Summary], family: Family) -> Summary | None:
+    """Look up the summary of ``family``, if there is one."""
+    return next((summary for summary in summaries if summary.family == family), None)
+
+
+def swept_arm(summaries: Iterable[Summary]) -> str | None:
+    """Name the arm that was run with the most decays, the one whose decay is studied; none without final records."""
+    decays: dict[str, set[float]] = {}
+    for summary in summaries:
+        if summary.finals:
+            decays.setdefault(summary.family.arm, set()).add(summary.family.decay)
+    return max(sorted(decays), key=lambda arm: len(decays[arm]), default=None)
+
+
+def _of_finals(family: Family, finals: dict[int, Record], protocol: Protocol) -> Summary:
+    records = tuple(finals[repetition] for repetition in sorted(finals))
+    errors = [record.result.test.error for record in records]
+    return Summary(
+        family=family,
+        tried=(),
+        rate=None,
+        on_edge=False,
+        finals=records,
+        missing=tuple(repetition for repetition in protocol.final_repetitions if repetition not in finals),
+        test_error=float(np.mean(errors)) if errors else None,
+        interval=mean_interval(errors) if errors else None,
+        validation_error=float(np.mean([record.result.validation.error for record in records])) if records else None,
+        diverged=sum(record.result.outcome == "diverged" for record in records),
+        cells=0,
+    )
+
+
+def _order(family: Family) -> tuple[object, ...]:
+    names = natural_key(f"{family.dataset}/{family.recipe}")
+    return names, family.implementation != "torch", family.arm, family.decay

@@ -1,0 +1,1 @@
+"""ULMFiT from scratch in PyTorch: the implementation called ``torch``. Nothing here imports fastai."""

@@ -1,0 +1,29 @@
+"""Seeds, derived by hashing exactly what they may depend on.
+
+Never the arm, the base rate or the implementation: repetition 3 of every arm sees the same label subset,
+initial weights, data order and dropout stream, so differences between arms are paired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+Purpose = Literal["labels", "initialisation", "order", "dropout"]
+Stage = Literal["general", "target", "classifier"]
+
+PURPOSES: tuple[Purpose, ...] = ("labels", "initialisation", "order", "dropout")
+
+
+def derive_seed(corpus: str, stage: Stage, repetition: int, purpose: Purpose) -> int:
+    """A 32-bit seed for one purpose of one stage of one repetition on one corpus (its reader's name).
+
+    Datasets that differ only in their label budget share seeds, so their label subsets nest.
+    """
+    key = f"{corpus}|{stage}|{repetition}|{purpose}".encode()
+    return int.from_bytes(hashlib.sha256(key).digest()[:4])
+
+
+def derive_seeds(corpus: str, stage: Stage, repetition: int) -> dict[str, int]:
+    """All seeds of one stage, by purpose."""
+    return {purpose: derive_seed(corpus, stage, repetition, purpose) for purpose in PURPOSES}

@@ -1,0 +1,47 @@
+"""The shape of a study's declaration: sweeps, profiles, claims. ``study/`` holds the values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.claims import Claim, Protocol
+from harness.specification import Arm, Dataset, Implementation, Recipe
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One arm at several decays and base rates: every decay gets the same grid of base rates."""
+
+    dataset: Dataset
+    recipe: Recipe
+    implementation: Implementation
+    arm: Arm
+    decays: tuple[float, ...]
+    base_rates: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of the study is run.
+
+    Tuning repetitions run every base rate; final ones run the base rate that tuning chose. Without tuning
+    repetitions the choice made by the committed evidence stands.
+    """
+
+    name: str
+    description: str
+    sweeps: tuple[Sweep, ...]
+    tuning_repetitions: tuple[int, ...]
+    final_repetitions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that is asked."""
+
+    datasets: Mapping[str, Dataset]
+    arms: Mapping[str, Arm]
+    profiles: Mapping[str, Profile]
+    claims: tuple[Claim, ...]
+    protocol: Protocol

@@ -1,0 +1,109 @@
+"""From cells to tasks: which stage products a set of cells needs, and the keys under which they are shared.
+
+A product's key is the digest of everything that made it: data, sizes, recipe, seeds, device, code and the
+product it started from. Arms with the same parent therefore share it, and a change of any input makes a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from harness.environment import source_digest
+from harness.runner import Task
+from harness.seeds import derive_seeds
+from harness.specification import Cell, Dataset, Implementation, LanguageModelArm, Recipe, cell_id
+
+PRECISION = "float32"
+TEXT_FIELDS = ("digest", "classes", "validation", "test", "training_documents", "language_model_documents")
+GENERAL_ARM = LanguageModelArm("one-cycle", schedule="one-cycle", decay=1.0)
+GENERAL_REPETITION = 0  # the general model is one for all repetitions, as a shipped one would be
+
+
+@dataclass(frozen=True)
+class GeneralModel:
+    """Stage 1: a language model to start from; trained on the dataset's own text unless one is shipped."""
+
+    dataset: Dataset
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class TargetModel:
+    """Stage 2: the general model fine-tuned on the dataset's text."""
+
+    dataset: Dataset
+    recipe: Recipe
+    implementation: Implementation
+    arm: LanguageModelArm
+    repetition: int
+
+
+Stage = GeneralModel | TargetModel
+
+
+def stage_name(stage: Stage) -> str:
+    """Readable task name; the label budget does not matter to a language model, but names the first user."""
+    start = f"language-model/{stage.dataset.name}/{stage.recipe.name}"
+    if isinstance(stage, GeneralModel):
+        return f"{start}/general"
+    return f"{start}/{stage.implementation}/{stage.arm.name}/decay-{stage.arm.decay:g}/seed-{stage.repetition}"
+
+
+def product_key(stage: Stage, device: str) -> str:
+    """SHA-256 over all that makes the product, as hexadecimal digits."""
+    facts = _shared_facts(stage, device)
+    if isinstance(stage, GeneralModel):
+        facts |= {"stage": "general", "training": asdict(stage.recipe.general), "arm": asdict(GENERAL_ARM)}
+        facts |= {"seeds": derive_seeds(stage.dataset.reader, "general", GENERAL_REPETITION)}
+    else:
+        facts |= {"stage": "target", "training": asdict(stage.recipe.target), "arm": asdict(stage.arm)}
+        facts |= {"seeds": derive_seeds(stage.dataset.reader, "target", stage.repetition)}
+        facts |= {"implementation": stage.implementation}
+        facts |= {"parent": product_key(GeneralModel(stage.dataset, stage.recipe), device)}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _shared_facts(stage: Stage, device: str) -> dict[str, object]:
+    dataset = asdict(stage.dataset)
+    text = {name: value for name, value in dataset.items() if name in TEXT_FIELDS}
+    return {
+        "text": text,
+        "size": asdict(stage.recipe.size),
+        "direction": stage.recipe.direction,
+        "device": device.partition(":")[0],
+        "precision": PRECISION,
+        "source": source_digest(),
+    }
+
+
+def parent_stage(cell: Cell) -> Stage | None:
+    """The language model a cell starts from; None for random weights."""
+    if cell.arm.start == "random":
+        return None
+    if cell.arm.start == "general":
+        return GeneralModel(cell.dataset, cell.recipe)
+    return TargetModel(cell.dataset, cell.recipe, cell.implementation, cell.arm.start, cell.repetition)
+
+
+def plan_tasks(cells: Iterable[Cell], device: str) -> tuple[Task, ...]:
+    """All tasks that the cells need, parents before children; stages with the same product appear once."""
+    tasks: dict[str, Task] = {}
+    named: dict[str, str] = {}  # product key -> task name
+    for cell in cells:
+        parent = parent_stage(cell)
+        needs = () if parent is None else (_add_stage(parent, device, tasks, named),)
+        tasks[cell_id(cell)] = Task(cell_id(cell), needs, cell)
+    return tuple(tasks.values())
+
+
+def _add_stage(stage: Stage, device: str, tasks: dict[str, Task], named: dict[str, str]) -> str:
+    key = product_key(stage, device)
+    if key not in named:
+        general = GeneralModel(stage.dataset, stage.recipe)
+        needs = () if isinstance(stage, GeneralModel) else (_add_stage(general, device, tasks, named),)
+        named[key] = stage_name(stage)
+        tasks[named[key]] = Task(named[key], needs, stage)
+    return named[key]

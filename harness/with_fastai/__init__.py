@@ -1,0 +1,1 @@
+"""ULMFiT with fastai's own AWD-LSTM, learners and data loaders: the implementation called ``fastai``."""

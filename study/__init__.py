@@ -1,0 +1,1 @@
+"""What is asked: datasets, arms, recipes, profiles and claims, as values."""

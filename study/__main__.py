@@ -1,0 +1,16 @@
+"""``python -m study``: the command line of this study."""
+
+from __future__ import annotations
+
+from harness.command_line import main
+from harness.study_definition import Study
+from study.arms import ARMS
+from study.claims import CLAIMS
+from study.datasets import DATASETS
+from study.profiles import PROFILES
+from study.protocol import PROTOCOL
+
+STUDY = Study(datasets=DATASETS, arms=ARMS, profiles=PROFILES, claims=CLAIMS, protocol=PROTOCOL)
+
+if __name__ == "__main__":
+    main(STUDY)

@@ -1,0 +1,43 @@
+"""The ways to fine-tune that are compared (paper, Tables 6 and 7). A new arm is a line here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.specification import Arm, LanguageModelArm
+
+LANGUAGE_MODEL_ARMS = {
+    arm.name: arm
+    for arm in (
+        LanguageModelArm("full", schedule="constant", decay=1.0),
+        LanguageModelArm("full+discr", schedule="constant", decay=2.6),
+        LanguageModelArm("full+discr+stlr", schedule="stlr", decay=2.6),
+        LanguageModelArm("full+stlr", schedule="stlr", decay=1.0),
+        LanguageModelArm("full+discr+stlr-tied-low", schedule="stlr", decay=2.6, embedding_group="bottom"),
+    )
+}
+
+TUNED = LANGUAGE_MODEL_ARMS["full+discr+stlr"]
+
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm("scratch", unfreezing="all", schedule="stlr", decay=1.0, start="random"),
+        Arm("full", unfreezing="all", schedule="constant", decay=1.0, start=TUNED),
+        Arm("full+stlr", unfreezing="all", schedule="stlr", decay=1.0, start=TUNED),
+        Arm("last", unfreezing="last", schedule="constant", decay=1.0, start=TUNED),
+        Arm("chain-thaw", unfreezing="chain-thaw", schedule="constant", decay=1.0, start=TUNED),
+        Arm("freez", unfreezing="gradual", schedule="constant", decay=1.0, start=TUNED),
+        Arm("freez+stlr", unfreezing="gradual", schedule="stlr", decay=1.0, start=TUNED),
+        Arm("freez+cos", unfreezing="gradual", schedule="cosine", decay=1.0, start=TUNED),
+        Arm("freez+1cycle", unfreezing="gradual", schedule="one-cycle", decay=1.0, start=TUNED),
+        Arm("no-target-lm", unfreezing="gradual", schedule="stlr", decay=1.0, start="general"),
+    )
+}
+
+DECAYS = tuple(round(2.6 ** (k / 2), 3) for k in range(-1, 6))  # 0.62 … 10.9; 1 is uniform
+
+
+def with_decay(arm: Arm, decay: float) -> Arm:
+    """The same arm with another decay factor: discriminative rates are a number, not another arm."""
+    return replace(arm, decay=decay)

@@ -1,0 +1,37 @@
+"""Model sizes and training recipes: everything that is the same for all arms of a profile."""
+
+from __future__ import annotations
+
+from harness.specification import ClassifierRecipe, Dropouts, LanguageModelRecipe, ModelSize, Recipe
+
+# fastai's AWD-LSTM probabilities; the classifier's are multiplied by its default drop_mult of 0.5.
+LANGUAGE_MODEL_DROPOUTS = Dropouts(output=0.1, hidden=0.15, input=0.25, embedding=0.02, weight=0.2)
+CLASSIFIER_DROPOUTS = Dropouts(output=0.2, hidden=0.15, input=0.2, embedding=0.025, weight=0.25)
+
+CLASSIFIER = ClassifierRecipe(
+    epochs=6, batch_size=32, bptt=72, max_length=1440, head_hidden=50, head_dropout=0.1, dropouts=CLASSIFIER_DROPOUTS
+)
+
+MINI = Recipe(
+    name="mini",
+    size=ModelSize(embedding=64, hidden=128, layers=3, max_vocabulary=4000),
+    general=LanguageModelRecipe(epochs=10, batch_size=16, bptt=36, base_rate=0.01, dropouts=LANGUAGE_MODEL_DROPOUTS),
+    target=LanguageModelRecipe(epochs=1, batch_size=16, bptt=36, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
+    classifier=CLASSIFIER,
+)
+
+PAPER = Recipe(
+    name="paper",
+    size=ModelSize(embedding=400, hidden=1152, layers=3, max_vocabulary=60_000),
+    general=LanguageModelRecipe(epochs=10, batch_size=64, bptt=72, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
+    target=LanguageModelRecipe(epochs=10, batch_size=64, bptt=72, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
+    classifier=ClassifierRecipe(
+        epochs=50,
+        batch_size=64,
+        bptt=72,
+        max_length=1440,
+        head_hidden=50,
+        head_dropout=0.1,
+        dropouts=CLASSIFIER_DROPOUTS,
+    ),
+)

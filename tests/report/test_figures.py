@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from synthetic import GROUPS, cell, diverged, make_record, study
+
+from harness.claims import Protocol
+from harness.report.agreement import agreement, implementation_pairs
+from harness.report.appearance import png_bytes, svg_bytes
+from harness.report.figures import displacement, error_against_decay, learning_curves, realised_rates
+from harness.report.gallery import example_cells, gallery
+from harness.report.summaries import summarise
+
+PROTOCOL = Protocol((100, 101), (0, 1, 2), 0.005)
+SUMMARIES = summarise(study(decays=(0.62, 1.0, 2.6), finals=3), PROTOCOL)
+RT = [summary for summary in SUMMARIES if summary.family.dataset == "rt-1k"]
+
+
+def test_the_sweep_draws_the_mean_errors_of_the_summaries_in_percent():
+    figure = error_against_decay(SUMMARIES, {"rt-1k": "Rotten Tomatoes"})
+    assert figure is not None
+    assert [axes.get_title() for axes in figure.axes] == ["Rotten Tomatoes", "trec6"]
+    drawn = figure.axes[0].containers[0].lines[0].get_ydata()
+    assert drawn == pytest.approx([100 * s.test_error for s in RT if s.family.implementation == "torch"])
+
+
+def test_series_differ_in_colour_and_in_marker():
+    figure = error_against_decay(RT, {})
+    assert figure is not None
+    lines = [container.lines[0] for container in figure.axes[0].containers]
+    assert len({to_hex(line.get_color()) for line in lines}) == len({line.get_marker() for line in lines}) == 2
+
+
+def test_learning_curves_draw_the_mean_over_seeds_of_uniform_and_discriminative_only():
+    figure = learning_curves(RT)
+    assert figure is not None
+    curves = {line.get_label(): line.get_ydata() for line in figure.axes[0].get_lines()}
+    assert set(curves) == {"uniform", "decay 2.6"}
+    finals = next(s for s in RT if s.family.decay == 2.6 and s.family.implementation == "torch").finals
+    expected = np.mean([[100 * epoch.validation_error for epoch in r.result.epochs] for r in finals], axis=0)
+    assert curves["decay 2.6"] == pytest.approx(expected)
+
+
+def test_learning_curves_leave_out_the_values_a_diverged_run_does_not_have():
+    summaries = summarise([make_record(cell()), diverged(make_record(cell(repetition=1)))], PROTOCOL)
+    figure = learning_curves(summaries)
+    assert figure is not None
+    expected = [epoch.training_loss for epoch in summaries[0].finals[0].result.epochs]
+    assert figure.axes[1].get_lines()[0].get_ydata() == pytest.approx(expected)
+
+
+def test_a_frozen_group_is_not_drawn_on_the_log_axis():
+    figure = realised_rates([make_record(cell())])
+    assert figure is not None
+    lines = {line.get_label(): np.asarray(line.get_ydata()) for line in figure.axes[0].get_lines()}
+    assert list(lines) == list(GROUPS)
+    assert np.isnan(lines["embedding"]).all()
+    assert not np.isnan(lines["head"]).any()
+
+
+def test_displacement_draws_one_line_for_each_group():
+    figure = displacement(RT)
+    assert figure is not None
+    assert [line.get_label() for line in figure.axes[0].get_lines()][:5] == list(GROUPS)
+
+
+def test_pairs_of_implementations_share_dataset_arm_decay_and_seed():
+    records = [make_record(cell(repetition=n), error=0.1 * (n + 1)) for n in range(3)]
+    records += [make_record(cell(implementation="fastai", repetition=n), error=0.1 * n) for n in (2, 1)]
+    records += [make_record(cell(implementation="fastai", decay=1.0), error=0.9)]
+    (pairs,) = implementation_pairs(summarise(records, PROTOCOL))
+    assert pairs.torch == pytest.approx((20, 30))
+    assert pairs.fastai == pytest.approx((10, 20))
+
+
+def test_the_limits_of_agreement_are_196_standard_deviations_from_the_mean():
+    (pairs,) = implementation_pairs(RT)
+    figure = agreement([pairs], 0.005, {})
+    assert figure is not None
+    heights = [line.get_ydata()[0] for line in figure.axes[0].get_lines()[-3:]]
+    differences = np.subtract(pairs.torch, pairs.fastai)
+    half = 1.96 * differences.std(ddof=1)
+    assert heights == pytest.approx([differences.mean(), differences.mean() - half, differences.mean() + half])
+
+
+def test_examples_show_each_arm_once_and_the_swept_arm_also_uniform():
+    other = [make_record(cell(decay=1.0, arm="last", repetition=n)) for n in range(3)]
+    chosen = [record.specification.arm for record in example_cells(summarise([*study(finals=3), *other], PROTOCOL))]
+    assert [(arm.name, arm.decay) for arm in chosen] == [("freez+stlr", 1.0), ("freez+stlr", 2.6), ("last", 1.0)]
+
+
+def test_the_same_data_give_the_same_bytes():
+    one, two = (error_against_decay(SUMMARIES, {}) for _ in range(2))
+    assert one is not None
+    assert two is not None
+    assert svg_bytes(one) == svg_bytes(two)
+    assert png_bytes(one) == png_bytes(two)
+    assert b"<dc:date>" not in svg_bytes(one)
+
+
+def test_without_records_no_figure_is_drawn_and_each_is_named():
+    plates = gallery((), PROTOCOL, {})
+    assert [plate.name for plate in plates] == ["error-against-decay", "agreement", "realised-rates"]
+    assert all(plate.figure is None for plate in plates)
+
+
+@pytest.mark.parametrize("decays", [(2.6,), (1.0,), (4.19,)])
+def test_a_single_decay_and_seed_can_be_drawn(decays):
+    for plate in gallery(summarise(study(("rt-1k",), decays, ("torch",), finals=1), PROTOCOL), PROTOCOL, {}):
+        if plate.figure is not None:
+            assert svg_bytes(plate.figure).startswith(b"<?xml")
+
+
+def test_figures_of_two_recipes_have_names_of_their_own():
+    records = study(finals=1, implementations=("torch",))
+    recipe = replace(records[0].specification.recipe, name="paper")
+    again = [replace(r, specification=replace(r.specification, recipe=recipe), cell="other") for r in records]
+    names = [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {})]
+    assert len(set(names)) == len(names)
+    assert {"error-against-decay-mini", "learning-curves-rt-1k-paper"} <= set(names)
+
+
+def test_a_displacement_that_is_not_finite_is_left_out_of_the_mean():
+    records = [make_record(cell(repetition=n)) for n in range(2)]
+    gone = dict.fromkeys(GROUPS, None)
+    records[1] = replace(records[1], result=replace(records[1].result, displacement=gone))
+    figure = displacement(summarise(records, PROTOCOL))
+    assert figure is not None
+    drawn = [line.get_ydata()[0] for line in figure.axes[0].get_lines()[:5]]
+    assert drawn == pytest.approx(list(records[0].result.displacement.values()))

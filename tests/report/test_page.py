@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from synthetic import cell, make_record, study
+
+import harness.report
+from harness.claims import Protocol
+from harness.report.page import ReportInputs, render
+from harness.report.reproduction import compare
+from study.claims import CLAIMS
+
+ROOT = Path(harness.report.__file__).parents[2]
+PROTOCOL = Protocol((100, 101), (0, 1), 0.005)
+RECORDS = study(("rt-1k",), finals=2)
+INPUTS = ReportInputs(
+    records=RECORDS,
+    comparison=compare([make_record(cell(repetition=0))], RECORDS),
+    claims=CLAIMS,
+    protocol=PROTOCOL,
+    missing=("rt-1k/mini/torch/freez+stlr/decay-6.76/lr-0.008/seed-1",),
+    titles={"rt-1k": "Tomatoes <script>alert(1)</script> & more"},
+)
+
+
+class Structure(HTMLParser):
+    """Collects ids, headings and addresses, and checks that elements are closed in order."""
+
+    EMPTY = frozenset(("meta", "br", "link", "img"))
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.addresses, self.headings = [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.handle_startendtag(tag, attributes)
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.ids += [value for name, value in attributes if name == "id"]
+        self.addresses += [value for name, value in attributes if name in ("src", "href", "xlink:href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    return render(INPUTS, tmp_path_factory.mktemp("report") / "out")
+
+
+def parse(page):
+    structure = Structure()
+    structure.feed(page.read_text())
+    assert structure.open == []
+    return structure
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_input_gives_the_same_bytes_in_another_process_too(report, tmp_path):
+    code = "import test_page as t; from pathlib import Path; t.render(t.INPUTS, Path(__import__('sys').argv[1]))"
+    paths = f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT)!r}]; "
+    subprocess.run([sys.executable, "-c", paths + code, str(tmp_path / "out")], check=True)
+    assert files(tmp_path / "out") == files(report.parent)
+
+
+def test_the_page_is_whole_and_needs_nothing_from_outside(report):
+    structure = parse(report)
+    assert [address for address in structure.addresses if not address.startswith("#")] == []
+    assert {address[1:] for address in structure.addresses} <= set(structure.ids)
+    text = report.read_text()
+    assert set(re.findall(r"url\(#([^)]*)\)", text)) <= set(structure.ids)
+    assert re.findall(r"url\((?!#)|@import|<link|<iframe", text) == []
+
+
+def test_ids_are_unique_although_several_figures_are_inlined(report):
+    ids = parse(report).ids
+    assert len(ids) > 50
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_sections_come_in_order(report):
+    assert parse(report).headings == [
+        "Verdicts",
+        "This run against the committed evidence",
+        "Errors",
+        "Figures",
+        "All cells",
+        "Environments",
+        "What is missing",
+        "Running one cell again",
+    ]
+
+
+def test_text_from_records_and_titles_is_escaped(report):
+    text = report.read_text()
+    assert "<script>alert" not in text
+    assert "<unnamed>" not in text
+    assert "Tomatoes &lt;script&gt;" in text
+
+
+def test_each_cell_and_each_missing_one_is_listed(report):
+    text = report.read_text()
+    assert [record.cell for record in RECORDS if f"<code>{record.cell}</code>" not in text] == []
+    assert INPUTS.missing[0] in text
+    assert f"python -m study run --cell {min(record.cell for record in RECORDS)[:5]}" in text
+
+
+def test_figures_and_tables_are_files_as_well(report):
+    names = set(files(report.parent))
+    assert {"tables/errors.md", "tables/errors.tex", "figures/error-against-decay.svg"} <= names
+    svgs = {name[:-4] for name in names if name.endswith(".svg")}
+    assert svgs == {name[:-4] for name in names if name.endswith(".png")}
+    assert report.read_text().count("<svg") == len(svgs)
+
+
+def test_two_seeds_and_one_decay_still_make_a_page(tmp_path):
+    inputs = replace(INPUTS, records=study(("rt-1k",), (2.6,), ("fastai",), finals=2), comparison=(), missing=())
+    text = render(inputs, tmp_path).read_text()
+    assert "Left out, because the records hold nothing to draw: agreement." in text
+    assert "no data" in text
+    assert "Nothing: every planned cell has a record." in text
+
+
+def test_no_records_make_a_page_that_says_so(tmp_path):
+    page = render(replace(INPUTS, records=(), comparison=()), tmp_path)
+    assert "There are no records yet" in page.read_text()
+    assert INPUTS.missing[0] in page.read_text()
+    parse(page)
+
+
+def test_an_incomplete_family_and_a_rate_on_the_edge_are_named(tmp_path):
+    records = [make_record(cell(rate=rate, repetition=n), error=rate) for rate in (0.1, 0.2) for n in (100, 101)]
+    records += [make_record(cell(decay=1.0, repetition=100))]
+    text = re.sub(r"\s+", " ", render(replace(INPUTS, records=tuple(records), comparison=()), tmp_path).read_text())
+    assert "decay-2.6</code>: final repetitions 0, 1 at base rate 0.1<" in text
+    assert "decay-1</code>: tuning incomplete, no base rate chosen" in text
+    assert "decay-2.6</code>: 0.1 of 0.1, 0.2" in text
+
+
+def test_a_later_report_replaces_the_figures_of_an_earlier_one(tmp_path):
+    empty = replace(INPUTS, records=(), comparison=())
+    render(empty, tmp_path)
+    (tmp_path / "figures").mkdir()
+    for name in ("old.svg", "old.png", "notes.txt"):
+        (tmp_path / "figures" / name).touch()
+    render(empty, tmp_path)
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_holds_something_else_is_not_written_to(tmp_path):
+    (tmp_path / "index.html").write_text("my own page")
+    with pytest.raises(FileExistsError, match="not a report; choose"):
+        render(INPUTS, tmp_path)
+    assert files(tmp_path) == {"index.html": b"my own page"}
+
+
+def test_the_report_and_the_claims_load_neither_torch_nor_fastai():
+    code = (
+        "import importlib, pkgutil, sys; sys.path.insert(0, sys.argv[1]); import harness.report, study.claims; "
+        "import harness.evidence; "
+        "names = [m.name for m in pkgutil.iter_modules(harness.report.__path__, 'harness.report.')]; "
+        "[importlib.import_module(name) for name in names]; "
+        "print(len(names), sorted({'torch', 'fastai', 'matplotlib.pyplot'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code, str(ROOT)], check=True, capture_output=True, text=True)
+    count, loaded = found.stdout.split(maxsplit=1)
+    assert int(count) >= 8
+    assert loaded.strip() == "[]"

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from synthetic import cell, diverged, make_record
+
+from harness.claims import Protocol, evaluate
+from harness.report.listings import cells_table, environments_table, resolution_note, verdicts_table
+from harness.report.summaries import summarise
+from harness.report.tables import (
+    Column,
+    Table,
+    bracketed,
+    errors_table,
+    percent,
+    points,
+    to_latex,
+    to_markdown,
+)
+from study.claims import CLAIMS
+
+PROTOCOL = Protocol((100, 101), (0, 1), 0.005)
+TRICKY = Table("Caption.", (Column("a_b"), Column("%", numeric=True)), (("50 % & $x$ | {y}\\", "−0.10 – ±"),))
+
+
+def main_table(records, titles=None):
+    table = errors_table(summarise(records, PROTOCOL), titles or {})
+    headings = [column.heading.replace("\N{NO-BREAK SPACE}", " ") for column in table.columns]
+    return [dict(zip(headings, row, strict=True)) for row in table.rows]
+
+
+def test_fractions_are_shown_in_percent_with_two_decimals():
+    assert (percent(0.12345), percent(1.0), percent(None)) == ("12.35", "100.00", "–")
+    assert (points(-0.0123), points(0.0123), points(None)) == ("−1.23", "+1.23", "–")
+    assert bracketed((-0.01, 0.02), signed=True) == "[−1.00, +2.00]"
+    assert bracketed(None) == "–"
+
+
+def test_a_row_of_the_main_table_states_error_and_paired_difference():
+    records = [make_record(cell(repetition=n, decay=d), error=e) for n, d, e in ((0, 1.0, 0.3), (1, 1.0, 0.2))]
+    records += [make_record(cell(repetition=n), error=e) for n, e in ((0, 0.28), (1, 0.18))]
+    uniform, discriminative = main_table(records, {"rt-1k": "Rotten Tomatoes"})
+    assert discriminative["Dataset"] == "Rotten Tomatoes"
+    assert discriminative["Difference to uniform [95 %]"] == "−2.00 [−2.00, −2.00]"
+    assert discriminative["Test error % [95 %]"].startswith("23.00 [")
+    assert uniform["Difference to uniform [95 %]"] == "–"
+
+
+def test_few_and_diverged_seeds_are_shown():
+    (row,) = main_table([diverged(make_record(cell()))])
+    assert row["Seeds"] == "1 of 2 (1 diverged)"
+    assert row["Test error % [95 %]"] == "50.00 –"
+
+
+def test_a_rate_on_the_edge_of_the_grid_is_marked():
+    records = [
+        make_record(cell(rate=rate, repetition=n), error=rate * 10) for rate in (0.004, 0.008) for n in (100, 101)
+    ]
+    (row,) = main_table(records)
+    assert (row["Base rate"], row["Test error % [95 %]"]) == ("0.004†", "–")
+
+
+def test_latex_escapes_every_special_character():
+    lines = to_latex(TRICKY).splitlines()
+    assert lines[1] == r"\begin{tabular}{lr}"
+    assert lines[3] == r"a\_b & \% \\"
+    assert lines[5] == r"50 \% \& \$x\$ \textbar{} \{y\}\textbackslash{} & $-$0.10 -- $\pm$ \\"
+
+
+def test_latex_of_the_main_table_is_ascii_with_balanced_braces():
+    body = "\n".join(to_latex(errors_table(summarise([make_record()], PROTOCOL), {"rt-1k": "A_b"})).splitlines()[1:])
+    assert body.isascii()
+    assert body.count("{") == body.count("}")
+    assert [rule for rule in (r"\toprule", r"\midrule", r"\bottomrule") if rule not in body] == []
+
+
+def test_markdown_rows_have_as_many_cells_as_there_are_columns():
+    header, alignment, row, *_ = to_markdown(TRICKY).splitlines()
+    assert alignment == "| --- | ---: |"
+    assert len(row.replace(r"\|", "").split("|")) == len(header.split("|")) == 4
+
+
+def test_verdicts_name_the_pairs_that_are_missing():
+    records = [make_record(cell(repetition=0, decay=decay)) for decay in (1.0, 2.6)]
+    rows = verdicts_table(evaluate(CLAIMS, records, PROTOCOL), {}, planned=2).rows
+    assert {row[2] for row in rows} == {"undecided", "no data"}
+    assert rows[0][-1] == "1 of 2"
+
+
+@pytest.mark.parametrize(("planned", "possible"), [(5, False), (6, True)])
+def test_the_page_says_when_no_claim_of_superiority_can_be_held(planned, possible):
+    protocol = Protocol((100,), tuple(range(planned)), 0.005)
+    records = [make_record(cell(repetition=n, decay=decay)) for n in range(planned) for decay in (1.0, 2.6)]
+    note = resolution_note(evaluate(CLAIMS, records, protocol), protocol)
+    assert (note is None) is possible
+
+
+def test_every_record_has_its_row_and_equal_environments_share_one():
+    records = [make_record(cell(repetition=n)) for n in (10, 2)]
+    assert [row[0][-6:] for row in cells_table(records).rows] == ["seed-2", "eed-10"]
+    ((*_, count),) = environments_table(records).rows
+    assert count == "2"

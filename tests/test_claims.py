@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report.synthetic import cell, make_record
+
+from harness.claims import (
+    Claim,
+    Family,
+    Protocol,
+    Selector,
+    chosen_rates,
+    evaluate,
+    final_records,
+)
+from study.claims import CLAIMS
+from study.protocol import PROTOCOL
+
+TEN = Protocol(tuning_repetitions=(100, 101), final_repetitions=tuple(range(10)), margin=0.005)
+FAMILY = Family("rt-1k", "mini", "torch", "freez+stlr", 2.6)
+LEFT, RIGHT = Selector("torch", "freez+stlr", 2.6), Selector("torch", "freez+stlr", 1.0)
+SUPERIOR = Claim("s", "Left is better.", "superior", LEFT, RIGHT, 0.005)
+EQUIVALENT = Claim("e", "Both are the same.", "equivalent", LEFT, RIGHT, 0.005)
+NOISE = (0.001, -0.001, 0.002, 0.0, -0.002, 0.001, 0.0, 0.002, -0.001, -0.002)
+
+
+def tuning(errors, decay=2.6):
+    """Tuning records from {rate: (error of repetition 100, of 101)}."""
+    return [
+        make_record(cell(decay=decay, rate=rate, repetition=100 + k), error=error)
+        for rate, pair in errors.items()
+        for k, error in enumerate(pair)
+    ]
+
+
+def contrast(difference, noise=NOISE, name="rt-1k", repetitions=10):
+    """Final records of decay 2.6 and 1 that differ by ``difference`` plus noise."""
+    records = []
+    for n in range(repetitions):
+        records.append(make_record(cell(name, decay=1.0, repetition=n), error=0.2))
+        records.append(make_record(cell(name, repetition=n), error=0.2 + difference + noise[n % len(noise)]))
+    return records
+
+
+def outcome(claim, records, protocol=TEN):
+    (verdict,) = evaluate([claim], records, protocol)
+    return verdict.outcome
+
+
+def test_the_rate_with_the_lowest_mean_validation_error_is_chosen():
+    records = tuning({0.004: (0.2, 0.4), 0.008: (0.28, 0.28), 0.016: (0.3, 0.3)})
+    assert chosen_rates(records, TEN) == {FAMILY: 0.008}
+
+
+def test_a_tie_goes_to_the_lower_rate_whatever_the_order_of_the_records():
+    records = tuning({0.016: (0.2, 0.3), 0.004: (0.3, 0.2)})
+    assert chosen_rates(records, TEN) == chosen_rates(reversed(records), TEN) == {FAMILY: 0.004}
+
+
+def test_a_rate_without_all_tuning_repetitions_does_not_count():
+    assert chosen_rates(tuning({0.004: (0.1,), 0.008: (0.3, 0.3)}), TEN) == {FAMILY: 0.008}
+    assert chosen_rates(tuning({0.004: (0.1,)}), TEN) == {}
+
+
+def test_the_choice_does_not_look_at_the_test_error_or_at_the_final_repetitions():
+    records = tuning({0.004: (0.2, 0.2), 0.008: (0.3, 0.3)})
+    peeking = [
+        replace(r, result=replace(r.result, test=replace(r.result.test, error=1.0 - r.result.test.error)))
+        for r in records
+    ]
+    finals = [make_record(cell(rate=0.008, repetition=0), error=0.0)]
+    assert chosen_rates([*peeking, *finals], TEN) == {FAMILY: 0.004}
+
+
+def test_a_family_without_tuning_takes_its_only_rate_and_several_are_an_error():
+    one = make_record(cell(rate=0.008))
+    assert chosen_rates([one], TEN) == {FAMILY: 0.008}
+    with pytest.raises(ValueError, match=r"base rates 0\.004, 0\.008 and no tuning"):
+        chosen_rates([one, make_record(cell(rate=0.004))], TEN)
+
+
+def test_only_final_repetitions_at_the_chosen_rate_are_reported():
+    kept = make_record(cell(rate=0.004, repetition=1))
+    other = [make_record(cell(rate=0.008, repetition=1)), make_record(cell(rate=0.004, repetition=77))]
+    records = [*tuning({0.004: (0.2, 0.2), 0.008: (0.3, 0.3)}), kept, *other]
+    assert final_records(records, TEN) == {FAMILY: {1: kept}}
+
+
+def test_a_cell_with_two_records_is_an_error():
+    with pytest.raises(ValueError, match=r"seed-0: two records"):
+        final_records([make_record(), make_record()], TEN)
+
+
+@pytest.mark.parametrize(
+    ("claim", "difference", "expected"),
+    [
+        (SUPERIOR, -0.02, "held"),
+        (SUPERIOR, 0.02, "failed"),
+        (SUPERIOR, 0.0, "failed"),  # an advantage of the margin is excluded
+        (EQUIVALENT, 0.0, "held"),
+        (EQUIVALENT, -0.02, "failed"),
+        (EQUIVALENT, 0.02, "failed"),
+        (EQUIVALENT, 0.005, "undecided"),
+    ],
+)
+def test_a_clear_difference_decides(claim, difference, expected):
+    assert outcome(claim, contrast(difference)) == expected
+
+
+@pytest.mark.parametrize("claim", [SUPERIOR, EQUIVALENT])
+def test_a_wide_spread_leaves_a_claim_undecided(claim):
+    assert outcome(claim, contrast(-0.004, [20 * value for value in NOISE])) == "undecided"
+
+
+@pytest.mark.parametrize(("claim", "difference"), [(SUPERIOR, -0.02), (EQUIVALENT, 0.0)])
+def test_fewer_pairs_than_planned_leave_a_claim_undecided(claim, difference):
+    (verdict,) = evaluate([claim], contrast(difference, repetitions=9), TEN)
+    assert (verdict.outcome, verdict.n) == ("undecided", 9)
+
+
+def test_five_pairs_cannot_hold_a_claim_of_superiority():
+    five = replace(TEN, final_repetitions=tuple(range(5)))
+    assert outcome(SUPERIOR, contrast(-0.02, repetitions=5), five) == "undecided"
+
+
+def test_a_claim_without_either_side_has_no_data():
+    (verdict,) = evaluate([SUPERIOR], [make_record()], TEN)
+    assert (verdict.outcome, verdict.difference, verdict.p, verdict.n) == ("no data", None, None, 0)
+
+
+def test_p_values_of_superiority_are_adjusted_over_all_datasets():
+    records = [*contrast(-0.02), *contrast(-0.02, name="trec6")]
+    one, two = evaluate([SUPERIOR], records, TEN)
+    (alone,) = evaluate([SUPERIOR], contrast(-0.02), TEN)
+    assert (one.dataset, two.dataset) == ("rt-1k", "trec6")
+    assert one.p == pytest.approx(2 * (alone.p or 0))
+    assert one.p == pytest.approx(two.p)
+
+
+def test_the_adjustment_can_take_a_verdict_away():
+    eight = replace(TEN, final_repetitions=tuple(range(8)))  # p = 2/256; times 8 datasets: 0.0625
+    names = [f"set-{letter}" for letter in "abcdefgh"]
+    records = [record for name in names for record in contrast(-0.02, name=name, repetitions=8)]
+    assert outcome(SUPERIOR, contrast(-0.02, repetitions=8), eight) == "held"
+    assert {verdict.outcome for verdict in evaluate([SUPERIOR], records, eight)} == {"undecided"}
+
+
+def test_pairs_are_made_by_repetition_and_not_by_position():
+    level = (0.1, 0.2, 0.3, 0.4, 0.5, 0.15, 0.25, 0.35, 0.45, 0.05)
+    uniform = [make_record(cell(decay=1.0, repetition=n), error=level[n]) for n in range(10)]
+    discriminative = [make_record(cell(repetition=n), error=level[n] - 0.02 + NOISE[n]) for n in reversed(range(10))]
+    assert outcome(SUPERIOR, [*uniform, *discriminative]) == "held"
+
+
+def test_the_studys_protocol_chooses_and_reports_on_different_seeds():
+    assert not set(PROTOCOL.tuning_repetitions) & set(PROTOCOL.final_repetitions)
+
+
+def test_the_studys_claims_have_distinct_names():
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.statistics import (
+    equivalence,
+    holm,
+    mean_interval,
+    paired_difference,
+    prediction_interval,
+    smallest_sign_flip_p,
+)
+
+ERRORS = st.lists(st.integers(0, 1000).map(lambda wrong: wrong / 1000), min_size=2, max_size=6)
+FEW = settings(max_examples=15, derandomize=True, deadline=None)
+
+
+def test_five_pairs_that_all_favour_one_side_have_the_exact_p_of_two_in_thirty_two():
+    found = paired_difference([0.10, 0.12, 0.11, 0.13, 0.10], [0.15, 0.16, 0.13, 0.19, 0.11])
+    assert found.p == pytest.approx(2 / 32)
+    assert found.mean == pytest.approx(-0.036)
+    assert found.n == 5
+
+
+def test_one_small_reversal_counts_the_sign_patterns_that_are_as_extreme():
+    # differences 4, 3, 2, -1: sums of at least 8 arise from (4, 3, 2, -1) and (4, 3, 2, +1): p = 2 * 2 / 16
+    assert paired_difference([4, 3, 2, 0], [0, 0, 0, 1]).p == pytest.approx(0.25)
+
+
+def test_the_bootstrap_interval_lies_between_the_extreme_differences_and_holds_the_mean():
+    found = paired_difference([0.1, 0.2, 0.4, 0.1], [0.0, 0.0, 0.0, 0.0])
+    assert found.interval is not None
+    assert 0.1 <= found.interval[0] < found.mean < found.interval[1] <= 0.4
+
+
+def test_the_bootstrap_interval_of_a_skewed_sample_leans_to_the_long_side():
+    found = paired_difference([0.0] * 19 + [1.0], np.zeros(20))
+    assert found.interval is not None
+    assert found.interval[1] - found.mean > 2 * (found.mean - found.interval[0])
+
+
+def test_equal_differences_collapse_the_interval():
+    found = paired_difference([0.3, 0.2, 0.1], [0.2, 0.1, 0.0])
+    assert found.interval == (pytest.approx(0.1), pytest.approx(0.1))
+
+
+def test_identical_sides_are_no_evidence():
+    found = paired_difference([0.3, 0.2, 0.1], [0.3, 0.2, 0.1])
+    assert (found.mean, found.interval, found.p) == (0, (0, 0), 1)
+
+
+def test_a_single_pair_has_no_interval_and_no_evidence():
+    found = paired_difference([0.3], [0.1])
+    assert (found.interval, found.p, found.n) == (None, 1.0, 1)
+
+
+@FEW
+@given(ERRORS, st.data())
+def test_swapping_the_sides_changes_the_sign_and_not_the_evidence(left, data):
+    right = data.draw(st.lists(st.integers(0, 1000).map(lambda w: w / 1000), min_size=len(left), max_size=len(left)))
+    one, other = paired_difference(left, right), paired_difference(right, left)
+    assert one.mean == pytest.approx(-other.mean)
+    assert one.p == pytest.approx(other.p)
+    assert paired_difference(left, right) == one
+
+
+@FEW
+@given(ERRORS)
+def test_no_p_value_is_below_the_smallest_that_the_signs_allow(left):
+    found = paired_difference(left, np.zeros(len(left)))
+    assert found.p >= smallest_sign_flip_p(len(left)) - 1e-12
+
+
+def test_the_t_interval_matches_the_tabulated_quantile():
+    # mean 3, s = sqrt(2.5), t(0.975; 4) = 2.776445
+    half = 2.776445 * math.sqrt(2.5 / 5)
+    assert mean_interval([1, 2, 3, 4, 5]) == (pytest.approx(3 - half, abs=1e-5), pytest.approx(3 + half, abs=1e-5))
+    assert mean_interval([1]) is None
+
+
+def test_the_prediction_interval_matches_the_tabulated_quantile():
+    # t(0.995; 4) = 4.604095; one new observation, then the mean of five
+    low, high = prediction_interval([1, 2, 3, 4, 5])
+    assert high - 3 == pytest.approx(4.604095 * math.sqrt(2.5 * (1 / 5 + 1)), abs=1e-5)
+    assert 3 - low == pytest.approx(high - 3)
+    assert prediction_interval([1, 2, 3, 4, 5], new=5)[1] - 3 == pytest.approx(4.604095, abs=1e-5)
+
+
+@pytest.mark.parametrize(("level", "new"), [(0.99, 1), (0.9, 3)])
+def test_the_prediction_interval_covers_new_means_as_often_as_it_says(level, new):
+    generator = np.random.default_rng(5)
+    runs = 3000
+    samples, fresh = generator.normal(0.2, 0.01, (runs, 5)), generator.normal(0.2, 0.01, (runs, new)).mean(axis=1)
+    intervals = np.array([prediction_interval(sample, level, new) for sample in samples])
+    coverage = np.mean((intervals[:, 0] <= fresh) & (fresh <= intervals[:, 1]))
+    assert coverage == pytest.approx(level, abs=4 * math.sqrt(level * (1 - level) / runs))
+
+
+def test_a_prediction_needs_a_spread():
+    with pytest.raises(ValueError, match="at least 2 values, got 1"):
+        prediction_interval([0.1])
+    with pytest.raises(ValueError, match="new=0"):
+        prediction_interval([0.1, 0.2], new=0)
+
+
+@pytest.mark.parametrize("margin", [0.9, 1.0, 1.3, 1.9, 2.4, 3.0])
+def test_equivalence_at_five_percent_is_the_ninety_percent_interval_within_the_margin(margin):
+    a, b = np.array([0.0, 1.0, 2.0, 1.0, 0.5]), np.zeros(5)
+    interval = mean_interval(a - b, 0.90)
+    assert interval is not None
+    assert (equivalence(a, b, margin) <= 0.05) == (-margin < interval[0] and interval[1] < margin)
+
+
+def test_equivalence_of_constant_differences_is_decided_by_the_margin():
+    assert equivalence([0.2, 0.3], [0.1, 0.2], 0.2) == 0
+    assert equivalence([0.2, 0.3], [0.1, 0.2], 0.05) == 1
+    assert equivalence([0.2], [0.2], 0.05) == 1
+
+
+def test_holm_multiplies_in_order_and_never_decreases():
+    # 0.01 * 3; max(0.03, 0.02 * 2); max(0.04, 0.03 * 1)
+    assert holm([0.03, 0.01, 0.02]) == pytest.approx((0.04, 0.03, 0.04))
+    assert holm([]) == ()
+
+
+def test_bad_values_are_refused_with_their_reason():
+    with pytest.raises(ValueError, match="as many on both sides, got 2 and 1"):
+        paired_difference([0.1, 0.2], [0.1])
+    with pytest.raises(ValueError, match="finite"):
+        paired_difference([math.nan], [0.1])
+    with pytest.raises(ValueError, match="at least one value"):
+        mean_interval([])
+    with pytest.raises(ValueError, match="must be positive"):
+        equivalence([0.1], [0.1], 0)
