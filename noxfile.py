@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.default_venv_backend = "virtualenv"
-nox.options.reuse_existing_virtualenvs = True
+nox.options.default_venv_backend = "none"  # the sessions share the environment below
 nox.options.sessions = ["reproduce"]
 
 REQUIREMENTS = ("pyproject.toml", "constraints.txt")
-EVERYTHING = "-e.[tests,lint,types]"
+SHARED = Path(".nox/shared")
 
 
-def environment(session: nox.Session) -> Path:
-    """One environment for all sessions, installed once for each state of the pinned requirements."""
-    home = Path(session.virtualenv.location).parent / "shared"
-    python = home / "bin" / "python"
+def environment(session: nox.Session) -> str:
+    """Return the Python of the one environment of all sessions, installed once for each state of the requirements."""
+    python = str(SHARED / "bin" / "python")
     state = hashlib.sha256(b"".join(Path(name).read_bytes() for name in REQUIREMENTS)).hexdigest()
-    stamp = home / "installed"
+    stamp = SHARED / "installed"
     if not stamp.exists() or stamp.read_text() != state:
-        session.run("python", "-m", "venv", "--clear", str(home), external=True)
-        pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        session.run(*pip, "--constraint", "constraints.txt", "torch", external=True)
-        session.run(*pip, "--constraint", "constraints.txt", EVERYTHING, external=True)
+        session.run(sys.executable, "-m", "venv", "--clear", str(SHARED))
+        install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        session.run(*install, "--constraint", "constraints.txt", "--editable", ".[tests,lint,types]")
         stamp.write_text(state)
     return python
 
 
 def study(session: nox.Session, *arguments: str) -> None:
     """Run a command of the study with the session's own arguments behind it."""
-    session.run(str(environment(session)), "-m", "study", *arguments, *session.posargs, external=True)
+    session.run(environment(session), "-m", "study", *arguments, *session.posargs)
 
 
 @nox.session
@@ -45,7 +43,7 @@ def reproduce(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite."""
-    session.run(str(environment(session)), "-m", "pytest", *session.posargs, external=True)
+    session.run(environment(session), "-m", "pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session
@@ -56,8 +54,8 @@ def regress(session: nox.Session) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Render the report from the committed records alone."""
-    study(session, "report")
+    """Render the report from the committed records alone, and the tables in paper/."""
+    study(session, "report", "--tables", "paper/tables")
 
 
 @nox.session(default=False)
@@ -75,12 +73,12 @@ def pretrain(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
-    python = str(environment(session))
-    session.run(python, "-m", "ruff", "check", *(session.posargs or ["."]), external=True)
-    session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
+    python = environment(session)
+    session.run(python, "-m", "ruff", "check", *(session.posargs or ["."]))
+    session.run(python, "-m", "ruff", "format", "--check", ".")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types."""
-    session.run(str(environment(session)), "-m", "mypy", *session.posargs, external=True)
+    session.run(environment(session), "-m", "mypy", *session.posargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from statistics import mean
 from rich.console import Console
 
 from harness.corpus.sources import Sources, default_sources
+from harness.environment import source_digest
 from harness.plan import Plan, choose, plan
 from harness.progress import ProgressView, clock_text
 from harness.record import Record
@@ -20,6 +22,7 @@ from harness.study_definition import Profile, Study, Sweep
 from harness.tasks import plan_tasks
 from harness.workplace import Workplace
 
+_LOG = logging.getLogger(__name__)
 MODELS = Path(__file__).resolve().parent.parent / "study" / "models"
 
 
@@ -92,6 +95,7 @@ def measure(
 
     Raises:
         KeyboardInterrupt: on an interrupt, after the workers are gone; what is done is kept.
+        SpecificationError: when the store holds one of the cells made from another specification.
     """
     from harness.engine import Engine  # noqa: PLC0415  (imports torch, which a report does not need)
 
@@ -101,13 +105,14 @@ def measure(
         records = {record.cell: record for record in (*committed, *place.store.records())}
         current = planned(study, selection, records.values())
         ids = [cell_id(cell) for cell in current.cells]
+        stored = stored_records(place.store, current.cells)
         if tried.issuperset(ids):
-            return Measurement(_stored(place.store, current.cells), {}, None)
+            return Measurement(stored, {}, None)
         tasks = needed_tasks(current.cells, place)
         with ProgressView([task.name for task in tasks], workers) as view:
             outcome = run(tasks, Engine(place), workers, place.store, view)
         if outcome.failed or outcome.stopped:
-            return Measurement(_stored(place.store, current.cells), outcome.failed, outcome.stopped)
+            return Measurement(stored_records(place.store, current.cells), outcome.failed, outcome.stopped)
         tried.update(ids)
 
 
@@ -118,11 +123,13 @@ def needed_tasks(cells: Sequence[Cell], place: Workplace) -> tuple[Task, ...]:
     return (*done, *missing)
 
 
-def _stored(store: Store, cells: Sequence[Cell]) -> tuple[Record, ...]:
-    """Records of cells, checked to have been made from the same specification.
+def stored_records(store: Store, cells: Sequence[Cell]) -> tuple[Record, ...]:
+    """The records of cells that are stored, checked to have been made from the same specification.
+
+    Records made by other training code are kept, with a warning.
 
     Raises:
-        ValueError: when a stored record of the same id was made from another specification.
+        SpecificationError: when a stored record of the same id was made from another specification.
     """
     records = [store.read_record(cell_id(cell)) for cell in cells if store.has_record(cell_id(cell))]
     by_id = {cell_id(cell): cell for cell in cells}
@@ -132,6 +139,9 @@ def _stored(store: Store, cells: Sequence[Cell]) -> tuple[Record, ...]:
                 f"{store.record_path(record.cell)}: was made from another specification than the study has now; "
                 "keep it and give another folder with --store"
             )
+    other = [record.cell for record in records if record.inputs.source != source_digest()]
+    if other:
+        _LOG.warning("%d records in %s were made by other training code, first %s", len(other), store.root, other[0])
     return tuple(records)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -138,9 +139,16 @@ def reproduce(  # noqa: PLR0913
 
 
 @app.command()
-def report(context: typer.Context, results: Results = RESULTS, output: Output = DEFAULT_OUTPUT) -> None:
+def report(
+    context: typer.Context,
+    results: Results = RESULTS,
+    output: Output = DEFAULT_OUTPUT,
+    tables: Annotated[Path | None, typer.Option(help="Also copy the main tables into this folder.")] = None,
+) -> None:
     """Render the report from the committed evidence alone; needs no torch."""
     _render(context.obj, _committed(results), (), output)
+    if tables is not None:
+        shutil.copytree(output / "tables", tables, dirs_exist_ok=True)
 
 
 @app.command()
