@@ -101,18 +101,20 @@ def measure(
 
     place.store.set_aside_broken()
     tried: set[str] = set()
+    failed: dict[str, str] = {}
     while True:
         records = {record.cell: record for record in (*committed, *place.store.records())}
         current = planned(study, selection, records.values())
         ids = [cell_id(cell) for cell in current.cells]
         stored = stored_records(place.store, current.cells)
         if tried.issuperset(ids):
-            return Measurement(stored, {}, None)
-        tasks = needed_tasks(current.cells, place)
+            return Measurement(stored, failed, None)
+        tasks = needed_tasks([cell for cell in current.cells if cell_id(cell) not in failed], place)
         with ProgressView([task.name for task in tasks], workers) as view:
             outcome = run(tasks, Engine(place), workers, place.store, view)
-        if outcome.failed or outcome.stopped:
-            return Measurement(stored_records(place.store, current.cells), outcome.failed, outcome.stopped)
+        failed |= outcome.failed
+        if outcome.stopped:
+            return Measurement(stored_records(place.store, current.cells), failed, outcome.stopped)
         tried.update(ids)
 
 

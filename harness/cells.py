@@ -85,7 +85,7 @@ def _classifier_job(
         for part in (subset, corpus.validation, corpus.test)
     )
     recipe, classes = cell.recipe.classifier, len(cell.dataset.classes)
-    head = initial_head(cell.recipe.size.embedding, classes, recipe, seeds["initialisation"])
+    head = initial_head(cell.recipe.size.embedding, classes, recipe, seeds["head"])
     return ClassifierJob(
         size=cell.recipe.size,
         recipe=recipe,

@@ -110,7 +110,8 @@ def run(  # noqa: PLR0913
 ) -> None:
     """Run a profile's missing cells; interrupt at any moment and run again."""
     selection = Selection(profile, dataset, implementation, decay, cell)
-    _measure(context.obj, selection, (store, data, device, workers), _committed(results))
+    _, failed = _measure(context.obj, selection, (store, data, device, workers), _committed(results))
+    _exit_if(failed)
 
 
 @app.command()
@@ -134,8 +135,7 @@ def reproduce(  # noqa: PLR0913
     comparison = compare(ran, committed)
     Console().print(summary_line(comparison))
     _render(context.obj, committed or ran, comparison, output)
-    if failed:
-        raise typer.Exit(1)
+    _exit_if(failed)
 
 
 @app.command()
@@ -177,7 +177,8 @@ def regress(
     findings = check_canaries(ran, committed)
     for finding in findings:
         Console().print(finding.line, style=None if finding.passed else "bold red", soft_wrap=True, highlight=False)
-    if failed or not findings or not all(finding.passed for finding in findings):
+    _exit_if(failed)
+    if not findings or not all(finding.passed for finding in findings):
         raise typer.Exit(1)
 
 
@@ -208,8 +209,10 @@ def pretrain(
     """Train the general language models that a profile starts from, and say where they are."""
     from harness.pretraining import pretrain_models  # noqa: PLC0415  (imports torch)
 
-    for line in pretrain_models(context.obj, Selection(profile, dataset), workplace(store, data, device), workers):
+    lines, failed = pretrain_models(context.obj, Selection(profile, dataset), workplace(store, data, device), workers)
+    for line in lines:
         Console().print(line, soft_wrap=True, highlight=False)
+    _exit_if(failed)
 
 
 def _committed(results: Path) -> tuple[Record, ...]:
@@ -229,13 +232,18 @@ def _measure(
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted: what is done is kept; run the same command again to go on")
         raise typer.Exit(130) from None
-    console = Console(stderr=True)
-    for name, reason in measured.failed.items():
-        console.print(f"failed: {name}: {reason}", style="bold red", markup=False, soft_wrap=True)
     if measured.stopped:
-        console.print(f"stopped: {measured.stopped}", style="bold red", markup=False, soft_wrap=True)
-        raise typer.Exit(1)
+        _exit_if(measured.failed | {"the run": measured.stopped})
     return measured.records, measured.failed
+
+
+def _exit_if(failed: dict[str, str]) -> None:
+    """Name what failed and exit with status 1; go on where nothing did."""
+    console = Console(stderr=True)
+    for name, reason in failed.items():
+        console.print(f"failed: {name}: {reason}", style="bold red", markup=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
 
 
 def _render(study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], output: Path) -> None:

@@ -68,7 +68,7 @@ def load(folder: Path) -> tuple[Record, ...]:
 
 
 def missing(cells: Iterable[Cell], records: Iterable[Record]) -> tuple[str, ...]:
-    """Name the the ``cells`` that have no record, in the order of the plan."""
+    """Name the ``cells`` that have no record, in the order of the plan."""
     present = {record.cell for record in records}
     return tuple(identity for identity in map(cell_id, cells) if identity not in present)
 

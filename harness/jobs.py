@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from harness.corpus.encoding import LabelledDocuments
 from harness.record import Epoch, RealisedRates
 from harness.specification import Arm, ClassifierRecipe, LanguageModelArm, LanguageModelRecipe, ModelSize
-from harness.weights import Weights
+
+if TYPE_CHECKING:  # weights are torch tensors, and the command line does without torch
+    from harness.weights import Weights
 
 Documents = tuple[NDArray[np.int64], ...]
 Logits = NDArray[np.float32]

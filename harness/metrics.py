@@ -7,7 +7,7 @@ import base64
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
-from sklearn.metrics import f1_score, log_loss
+from sklearn.metrics import f1_score
 
 from harness.record import SplitMetrics
 
@@ -21,13 +21,13 @@ def split_metrics(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Spl
     """
     finite = bool(np.isfinite(logits).all())
     predicted = predictions(logits)
-    probabilities = np.exp(log_softmax(logits.astype(np.float64), axis=1)) if finite else None
+    log_probabilities = log_softmax(logits.astype(np.float64), axis=1) if finite else None
     return SplitMetrics(
         items=len(labels),
         error=float((predicted != labels).mean()),
         f1_macro=float(f1_score(labels, predicted, average="macro", zero_division=0)),
-        loss=None if probabilities is None else float(log_loss(labels, probabilities, labels=range(logits.shape[1]))),
-        calibration_error=None if probabilities is None else calibration_error(probabilities, labels),
+        loss=None if log_probabilities is None else float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+        calibration_error=None if log_probabilities is None else calibration_error(np.exp(log_probabilities), labels),
     )
 
 

@@ -30,14 +30,20 @@ def discriminative_rates(groups: int, base_rate: float, decay: float) -> tuple[f
     layer learns 2.6⁴ ≈ 45.7 times slower than the last. Source: Howard & Ruder 2018, section 3.2.
 
     Raises:
-        ValueError: unless ``groups`` ≥ 1 and ``base_rate`` and ``decay`` are positive and finite.
+        ValueError: unless ``groups`` ≥ 1 and ``base_rate``, ``decay`` and all rates are positive and finite.
     """
     if groups < 1:
         raise ValueError(f"groups must be at least 1, got {groups}")
     for name, value in (("base_rate", base_rate), ("decay", decay)):
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be positive and finite, got {value}")
-    return tuple(base_rate / decay ** (groups - 1 - group) for group in range(groups))
+    try:
+        rates = tuple(base_rate / decay ** (groups - 1 - group) for group in range(groups))
+    except (OverflowError, ZeroDivisionError) as error:
+        raise ValueError(f"decay {decay} over {groups} groups leaves the range of floating point") from error
+    if not all(math.isfinite(rate) and rate > 0 for rate in rates):
+        raise ValueError(f"decay {decay} over {groups} groups leaves the range of floating point: rates {rates}")
+    return rates
 
 
 def layer_groups(module: nn.Module, prefixes: Sequence[str | Sequence[str]]) -> tuple[NamedParameters, ...]:
@@ -89,11 +95,13 @@ def parameter_groups(
     groups with the same rate. Every optimizer group carries its ``layer`` index (0 = lowest).
 
     Raises:
-        ValueError: when ``groups`` and ``rates`` differ in length.
+        ValueError: when ``groups`` and ``rates`` differ in length, or ``no_decay`` names no parameter of a group.
     """
     if len(groups) != len(rates):
         raise ValueError(f"{len(groups)} layer groups but {len(rates)} rates")
     exempt = set(no_decay)
+    if unknown := exempt.difference(name for group in groups for name, _ in group):
+        raise ValueError(f"no_decay names parameters of no group: {', '.join(sorted(unknown))}")
     result: list[dict[str, Any]] = []
     for layer, (group, rate) in enumerate(zip(groups, rates, strict=True)):
         decayed = [parameter for name, parameter in group if name not in exempt]

@@ -66,7 +66,7 @@ class Result:
     epochs: tuple[Epoch, ...]
     rates: RealisedRates
     displacement: dict[str, float | None]  # group name -> ‖θ − θ₀‖ / ‖θ₀‖; None where not finite
-    perplexity: float | None  # of the starting language model on held-out target text; None: random start
+    perplexity: float | None  # of the starting language model on held-out target text; None: not measured
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-Purpose = Literal["labels", "initialisation", "order", "dropout"]
+Purpose = Literal["labels", "initialisation", "head", "order", "dropout"]
 Stage = Literal["general", "target", "classifier"]
 
-PURPOSES: tuple[Purpose, ...] = ("labels", "initialisation", "order", "dropout")
+PURPOSES: tuple[Purpose, ...] = ("labels", "initialisation", "head", "order", "dropout")
 
 
 def derive_seed(corpus: str, stage: Stage, repetition: int, purpose: Purpose) -> int:

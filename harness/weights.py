@@ -106,7 +106,8 @@ def weights_digest(weights: Mapping[str, Tensor]) -> str:
 def save(weights: Mapping[str, Tensor], path: Path, facts: Mapping[str, object]) -> None:
     """Write weights as safetensors with their digest and ``facts`` (JSON values) in the header."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    header = {"digest": weights_digest(tensors), "facts": json.dumps(facts, sort_keys=True)}
+    text = json.dumps(facts, sort_keys=True)
+    header = {"digest": weights_digest(tensors), "facts": text, "facts_digest": _text_digest(text)}
     save_file(tensors, str(path), metadata=header)
 
 
@@ -128,5 +129,12 @@ def load(path: Path, digest: str | None = None) -> tuple[Weights, dict[str, obje
     for expected in (header.get("digest"), digest or found):
         if expected != found:
             raise WeightsError(f"{path}: weights have digest {found}, expected {expected}; restore or delete the file")
-    facts: dict[str, object] = json.loads(header.get("facts", "{}"))
+    text = header.get("facts", "{}")
+    if header.get("facts_digest") != _text_digest(text):
+        raise WeightsError(f"{path}: the facts in its header were changed; restore or delete the file")
+    facts: dict[str, object] = json.loads(text)
     return weights, facts
+
+
+def _text_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,12 +1,7 @@
-"""A study that runs in seconds: two generated data sets in the layouts of real readers, and sizes of a few units.
-
-Run as a script: ``tiny_study.py FOLDER ARGUMENT...`` is the command line of this study on the data in FOLDER,
-so that tests can interrupt a whole run.
-"""
+"""A study that runs in seconds: two generated data sets in the layouts of real readers, and sizes of a few units."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,13 +11,12 @@ from pathlib import Path
 import torch
 
 from harness.claims import Claim, Protocol, Selector
-from harness.command_line import main
 from harness.corpus.formats import tab_separated, trec
 from harness.corpus.sources import Sources
 from harness.corpus.texts import RawTexts, content_digest
 from harness.engine import Engine
 from harness.record import Record
-from harness.runner import Event, Task
+from harness.runner import Event
 from harness.specification import (
     Arm,
     Cell,
@@ -42,7 +36,7 @@ from harness.workplace import Workplace
 
 SYLLABLES = ["".join(pair) for pair in product("bdkm", "aeio")]
 CODES = ["".join(pair) for pair in product(SYLLABLES, SYLLABLES)]  # one word of its own for every text
-PHRASES = ("who led the people of {} and their old town", "where is {} in the land near that river")
+PHRASES = ("who led her people when {} was king", "in which land is that river {} found")
 TRAINING, TESTING = 90, 30
 
 DROPOUTS = Dropouts(output=0.1, hidden=0.1, input=0.1, embedding=0.02, weight=0.1)
@@ -50,10 +44,10 @@ LANGUAGE_MODEL = LanguageModelRecipe(epochs=1, batch_size=4, bptt=8, base_rate=0
 RECIPE = Recipe(
     name="tiny",
     size=ModelSize(embedding=8, hidden=12, layers=2, max_vocabulary=400, min_frequency=1),
-    general=LANGUAGE_MODEL,
+    general=replace(LANGUAGE_MODEL, epochs=3),
     target=replace(LANGUAGE_MODEL, base_rate=0.01),
     classifier=ClassifierRecipe(
-        epochs=4, batch_size=8, bptt=8, max_length=16, head_hidden=6, head_dropout=0.1, dropouts=DROPOUTS
+        epochs=4, batch_size=8, bptt=8, max_length=16, head_hidden=16, head_dropout=0.1, dropouts=DROPOUTS
     ),
 )
 
@@ -85,7 +79,7 @@ class Tiny:
 
 def texts(start: int, count: int) -> list[tuple[str, int]]:
     """Generated texts and their class; the longer ones fill more than one chunk."""
-    filler = " and it rained all day long before they came home"
+    filler = " and , as the old books say , it rained then"
     return [
         (PHRASES[i % 2].format(CODES[i]) + (filler if i % 5 == 0 else ""), i % 2) for i in range(start, start + count)
     ]
@@ -113,9 +107,7 @@ def tiny(folder: Path) -> Tiny:
         "trec6": _digest(trec, data / "trec/train_5500.label", data / "trec/TREC_10.label"),
         "ag-news-10k": _digest(tab_separated, data / "ag_news-10k/dev.tsv", data / "ag_news-10k/test.tsv"),
     }
-    questions = Dataset(
-        "tiny-questions", "Questions", "trec6", ("HUM", "LOC"), digests["trec6"], "none", 40, 20, None
-    )
+    questions = Dataset("tiny-questions", "Questions", "trec6", ("HUM", "LOC"), digests["trec6"], "none", 60, 20, None)
     news = replace(
         questions,
         name="tiny-news",
@@ -172,13 +164,3 @@ def measured(place: Workplace, *cells: Cell) -> tuple[Record, ...]:
             if not engine.is_done(task):
                 engine.execute(task, ignore)
     return tuple(place.store.read_record(cell_id(cell)) for cell in cells)
-
-
-def stages(place: Workplace, *cells: Cell) -> tuple[Task, ...]:
-    """The stage tasks that the cells need."""
-    return tuple(task for task in plan_tasks(cells, place.device) if not isinstance(task.payload, Cell))
-
-
-if __name__ == "__main__":
-    here = tiny(Path(sys.argv.pop(1)))
-    main(here.study)

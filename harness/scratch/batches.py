@@ -113,14 +113,15 @@ def sortish_order(lengths: NDArray[np.int64], batch_size: int, generator: np.ran
 def whole_chunks(documents: Documents, bptt: int) -> Tensor:
     """Lay documents out as (batch, width): each starts on a chunk border and ends in the last chunk.
 
-    Columns at the end that would hold padding alone are cut. fastai's ``Pad_Chunk`` pads to the longest
-    document instead, so that another may end before the last chunk begins; its encoder then mistakes which rows
-    are active and real tokens are lost (fastai issue #3379). Up to ``bptt`` tokens the two layouts are the same.
+    The width is the longest document where one chunk holds it, else a whole number of chunks. fastai's
+    ``Pad_Chunk`` always pads to the longest document, so that another may end before the last chunk begins;
+    its encoder then mistakes which rows are active, real tokens are lost (fastai issue #3379), and its pooling
+    takes padding in front of a document for padding behind it.
     """
-    chunks = [math.ceil(len(document) / bptt) for document in documents]
-    starts = [(max(chunks) - count) * bptt for count in chunks]
-    width = max(start + len(document) for start, document in zip(starts, documents, strict=True))
-    tokens = torch.full((len(documents), width), PADDING)
-    for row, (start, document) in enumerate(zip(starts, documents, strict=True)):
+    longest = max(map(len, documents))
+    chunks = math.ceil(longest / bptt)
+    tokens = torch.full((len(documents), longest if chunks == 1 else chunks * bptt), PADDING)
+    for row, document in enumerate(documents):
+        start = (chunks - math.ceil(len(document) / bptt)) * bptt
         tokens[row, start : start + len(document)] = torch.from_numpy(document)
     return tokens

@@ -22,8 +22,11 @@ from harness.jobs import (
     as_fraction,
     finite_or_none,
 )
+from harness.metrics import predictions
+from harness.rates import NamedParameters
 from harness.record import Epoch
 from harness.schedules import factors
+from harness.scratch.awd_lstm import LayerState
 from harness.scratch.batches import ClassifierBatches, LanguageModelBatches
 from harness.scratch.models import Classifier, LanguageModel, classifier_groups, language_model_groups
 from harness.scratch.optimizer import LayerwiseOptimizer, adamw
@@ -47,43 +50,61 @@ def penalties(raw: Tensor, dropped: Tensor, optimization: Optimization) -> Tenso
 
 def fine_tune_language_model(job: LanguageModelJob, report: Report) -> LanguageModelOutcome:
     """Train a language model on the job's text; see ``harness.jobs``."""
-    model = LanguageModel(len(job.start[EMBEDDING]), job.size, job.recipe.dropouts).to(job.device)
-    model.load_state_dict(job.start)
+    with torch.device("meta"):  # no weights are drawn, so the global generator is left alone
+        model = LanguageModel(len(job.start[EMBEDDING]), job.size, job.recipe.dropouts)
+    model.to_empty(device=job.device).load_state_dict(job.start)
     before = perplexity(model, job.validation, job.recipe.bptt)
-    groups = language_model_groups(model, job.arm)
-    optimizer = LayerwiseOptimizer(model, groups, (job.recipe.base_rate, job.arm.decay), adamw(job.recipe.optimization))
-    batches = LanguageModelBatches(job.documents, job.recipe.batch_size, job.recipe.bptt, job.seeds["order"])
-    generator = torch.Generator(job.device).manual_seed(job.seeds["dropout"])
-    log, losses = RateLog(tuple(groups), job.arm.decay), []
-    started, total = time.perf_counter(), len(batches) * job.recipe.epochs
+    trainer = _LanguageModelTrainer(model, job)
+    losses: list[float] = []
     for epoch in range(job.recipe.epochs):
-        losses.append(_language_model_epoch(model, batches, optimizer, generator, (job, log)))
-        report(as_fraction(len(log.steps) - 1, total), f"epoch {epoch + 1}: loss {losses[-1]:.3f}")
-    seconds = time.perf_counter() - started
-    tokens = job.recipe.epochs * batches.row_length * job.recipe.batch_size
+        losses.append(trainer.epoch())
+        report(as_fraction(epoch, job.recipe.epochs), f"epoch {epoch + 1}: loss {losses[-1]:.3f}")
     after = perplexity(model, job.validation, job.recipe.bptt)
-    return LanguageModelOutcome(_state(model), before, after, tuple(losses), log.realised(), tokens, seconds)
+    return LanguageModelOutcome(
+        weights=_state(model),
+        perplexity_before=before,
+        perplexity=after,
+        losses=tuple(losses),
+        rates=trainer.log.realised(),
+        tokens=job.recipe.epochs * trainer.batches.row_length * job.recipe.batch_size,
+        seconds=trainer.seconds,
+    )
 
 
-def _language_model_epoch(
-    model: LanguageModel,
-    batches: LanguageModelBatches,
-    optimizer: LayerwiseOptimizer,
-    generator: torch.Generator,
-    job_and_log: tuple[LanguageModelJob, RateLog],
-) -> float:
-    job, log = job_and_log
-    model.train()
-    state = model.encoder.initial_state(job.recipe.batch_size)
-    loss_sum, seen = torch.zeros((), dtype=torch.float64), 0
-    for tokens, targets in batches:
-        logits, raw, dropped, state = model(tokens.to(job.device), state, generator)
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.to(job.device).flatten())
-        torch.autograd.backward(loss + penalties(raw, dropped, job.recipe.optimization))
-        log.observe(optimizer.step(factors(job.arm.schedule, len(log.steps), len(batches) * job.recipe.epochs)))
-        loss_sum += loss.detach().cpu().double() * targets.numel()
-        seen += targets.numel()
-    return float(loss_sum) / seen
+class _LanguageModelTrainer:
+    """One language model's training epochs, with its data order and dropout stream."""
+
+    def __init__(self, model: LanguageModel, job: LanguageModelJob) -> None:
+        recipe, groups = job.recipe, language_model_groups(model, job.arm)
+        self.model, self.job = model, job
+        self.optimizer = LayerwiseOptimizer(
+            model, groups, (recipe.base_rate, job.arm.decay), adamw(recipe.optimization)
+        )
+        self.log = RateLog(tuple(groups), job.arm.decay)
+        self.batches = LanguageModelBatches(job.documents, recipe.batch_size, recipe.bptt, job.seeds["order"])
+        self.dropout = torch.Generator(job.device).manual_seed(job.seeds["dropout"])
+        self.total_steps = len(self.batches) * recipe.epochs
+        self.seconds = 0.0
+
+    def epoch(self) -> float:
+        """Train one epoch, from zero state, and return the mean cross-entropy per token, without penalties."""
+        started = time.perf_counter()
+        self.model.train()
+        state = self.model.encoder.initial_state(self.job.recipe.batch_size)
+        loss_sum, seen = torch.zeros((), dtype=torch.float64), 0
+        for tokens, targets in self.batches:
+            loss, state = self._step(tokens.to(self.job.device), targets.to(self.job.device), state)
+            loss_sum += loss.cpu().double() * targets.numel()
+            seen += targets.numel()
+        self.seconds += time.perf_counter() - started
+        return float(loss_sum) / seen
+
+    def _step(self, tokens: Tensor, targets: Tensor, state: list[LayerState]) -> tuple[Tensor, list[LayerState]]:
+        logits, raw, dropped, state = self.model(tokens, state, self.dropout)
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        torch.autograd.backward(loss + penalties(raw, dropped, self.job.recipe.optimization))
+        self.log.observe(self.optimizer.step(factors(self.job.arm.schedule, len(self.log.steps), self.total_steps)))
+        return loss.detach(), state
 
 
 @torch.no_grad()
@@ -104,15 +125,14 @@ def perplexity(model: LanguageModel, documents: Documents, bptt: int) -> float:
 
 def fine_tune_classifier(job: ClassifierJob, report: Report) -> ClassifierOutcome:
     """Train a classifier on the job's labelled documents; see ``harness.jobs``."""
-    model = Classifier(len(job.start[EMBEDDING]), job.classes, job.size, job.recipe).to(job.device)
-    model.load_state_dict(job.start)
+    with torch.device("meta"):
+        model = Classifier(len(job.start[EMBEDDING]), job.classes, job.size, job.recipe)
+    model.to_empty(device=job.device).load_state_dict(job.start)
     groups = classifier_groups(model)
-    optimizer = LayerwiseOptimizer(model, groups, (job.base_rate, job.arm.decay), adamw(job.recipe.optimization))
-    batches = ClassifierBatches(job.training.documents, job.training.labels, job.recipe.batch_size, job.recipe.bptt)
-    trainer = _ClassifierTrainer(model, optimizer, batches, job, RateLog(tuple(groups), job.arm.decay))
+    trainer = _ClassifierTrainer(model, groups, job)
     epochs: list[Epoch] = []
     for epoch in range(job.recipe.epochs):
-        optimizer.set_trainable(trainable_groups(job.arm.unfreezing, epoch, len(groups)))
+        trainer.optimizer.set_trainable(trainable_groups(job.arm.unfreezing, epoch, len(groups)))
         training_loss = trainer.epoch()
         epochs.append(_epoch(epoch, training_loss, _evaluate(model, job.validation, job), job.validation))
         report(as_fraction(epoch, job.recipe.epochs), f"epoch {epoch + 1}: loss {training_loss:.3f}")
@@ -126,7 +146,7 @@ def fine_tune_classifier(job: ClassifierJob, report: Report) -> ClassifierOutcom
         epochs=tuple(epochs),
         rates=trainer.log.realised(),
         layers=layers,
-        tokens=len(epochs) * int(batches.lengths.sum()),
+        tokens=len(epochs) * int(trainer.batches.lengths.sum()),
         seconds=trainer.seconds,
         finite=all(epoch.training_loss is not None for epoch in epochs),
     )
@@ -135,18 +155,15 @@ def fine_tune_classifier(job: ClassifierJob, report: Report) -> ClassifierOutcom
 class _ClassifierTrainer:
     """One classifier's training epochs, with its data order and dropout streams."""
 
-    def __init__(
-        self,
-        model: Classifier,
-        optimizer: LayerwiseOptimizer,
-        batches: ClassifierBatches,
-        job: ClassifierJob,
-        log: RateLog,
-    ) -> None:
-        self.model, self.optimizer, self.batches, self.job, self.log = model, optimizer, batches, job, log
+    def __init__(self, model: Classifier, groups: dict[str, NamedParameters], job: ClassifierJob) -> None:
+        recipe, training = job.recipe, job.training
+        self.model, self.job = model, job
+        self.optimizer = LayerwiseOptimizer(model, groups, (job.base_rate, job.arm.decay), adamw(recipe.optimization))
+        self.log = RateLog(tuple(groups), job.arm.decay)
+        self.batches = ClassifierBatches(training.documents, training.labels, recipe.batch_size, recipe.bptt)
         self.order = np.random.RandomState(job.seeds["order"])
         self.dropout = torch.Generator(job.device).manual_seed(job.seeds["dropout"])
-        self.total_steps = batches.training_steps() * job.recipe.epochs
+        self.total_steps = self.batches.training_steps() * recipe.epochs
         self.seconds = 0.0
 
     def epoch(self) -> float:
@@ -182,7 +199,7 @@ def _evaluate(model: Classifier, split: LabelledDocuments, job: ClassifierJob) -
 
 def _epoch(epoch: int, training_loss: float, logits: Logits, split: LabelledDocuments) -> Epoch:
     loss = float(nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(split.labels)))
-    error = float((np.nan_to_num(logits).argmax(axis=1) != split.labels).mean())
+    error = float((predictions(logits) != split.labels).mean())
     return Epoch(epoch, finite_or_none(training_loss), finite_or_none(loss), error)
 
 

@@ -15,16 +15,13 @@ from harness.jobs import ClassifierJob, LanguageModelJob
 
 
 class PadWholeChunks(Pad_Chunk):  # type: ignore[misc]
-    """``Pad_Chunk`` to a width at which every document ends in the last chunk, so that the encoder loses no tokens.
-
-    That width is the longest document's whole chunks and the longest rest of any document (fastai issue #3379).
-    """
+    """``Pad_Chunk`` to whole chunks where one is not enough, so that the encoder loses no tokens (issue #3379)."""
 
     def before_call(self, b: Sequence[Any]) -> None:
         """Choose the batch's width."""
-        lengths = [len(document) for sample in b for document in sample if isinstance(document, TensorText)]
-        full_chunks = (max(lengths) - 1) // self.seq_len
-        self.max_len = full_chunks * self.seq_len + max((length - 1) % self.seq_len + 1 for length in lengths)
+        super().before_call(b)
+        if self.max_len > self.seq_len:
+            self.max_len += -self.max_len % self.seq_len
 
 
 def language_model_loaders(job: LanguageModelJob) -> DataLoaders:

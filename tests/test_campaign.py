@@ -1,0 +1,217 @@
+"""Measuring with real workers: whatever their number and however often interrupted, the same records come out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from tiny_study import MAIN, SCRATCH, Tiny, as_in_a_worker, measured, tiny
+
+from harness import campaign
+from harness.campaign import Selection, SpecificationError, measure, needed_tasks, planned
+from harness.corpus.formats import tab_separated
+from harness.corpus.texts import content_digest
+from harness.engine import Engine
+from harness.plan import UnknownNameError
+from harness.record import Record, result_digest
+from harness.runner import Event, Outcome, Task
+from harness.specification import cell_id
+from harness.store import Store
+from harness.worker import Worker
+from harness.workplace import Workplace
+
+HERE = Path(__file__).parent
+PATIENCE_SECONDS = 60.0
+# The command line of the tiny study in the folder that is the first argument. Not a script: workers would import it.
+PROGRAM = (
+    "import pathlib, sys, tiny_study, harness.command_line; "
+    "harness.command_line.main(tiny_study.tiny(pathlib.Path(sys.argv.pop(1))).study)"
+)
+WIDE = Selection("quick", decays=(1.0, 2.6, 5.0))  # 12 cells: enough to be caught in the middle of
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The study, and the records of all its cells made in this process, one after the other."""
+
+    world: Tiny
+    place: Workplace
+
+    def digests(self, selection: Selection, known: Iterable[Record] = ()) -> dict[str, str]:
+        """Result digest of each cell that is planned when the ``known`` records have chosen the rates."""
+        return digests(measured(self.place, *planned(self.world.study, selection, known).cells))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    world = tiny(tmp_path_factory.mktemp("tiny"))
+    made = Reference(world, world.place(world.folder / "store"))
+    made.digests(WIDE)
+    return made
+
+
+def digests(records: Iterable[Record]) -> dict[str, str]:
+    return {record.cell: result_digest(record) for record in records}
+
+
+def begin(world: Tiny, store: Path) -> subprocess.Popen[str]:
+    """Start the command line's ``run`` of ``WIDE`` with two workers in a process of its own."""
+    path = os.pathsep.join((str(HERE), str(HERE.parent)))
+    environment = os.environ | {"PYTHONPATH": path, "DFT_CACHE": str(world.folder / "cache")}
+    decays = [word for decay in WIDE.decays or () for word in ("--decay", str(decay))]
+    command = [sys.executable, "-c", PROGRAM, str(world.folder), "run", "--workers", "2", *decays]
+    command += ["--store", str(store), "--results", str(store / "none"), "--data", str(world.folder / "data")]
+    return subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def interrupt_once_it_has_a_record(process: subprocess.Popen[str], store: Path) -> str:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not any((store / "records").rglob("*.json")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "no record was written"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=PATIENCE_SECONDS)[1]
+
+
+def written(place: Workplace) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in (place.store.root / "records").rglob("*.json")}
+
+
+def run_here(
+    tasks: Sequence[Task], work: Engine, _workers: int, store: Store, on_event: Callable[[Event], None]
+) -> Outcome:
+    """Stand in for ``harness.runner.run``: one worker in this process, which spares the imports of another."""
+    failed: dict[str, str] = {}
+
+    def note(event: Event) -> None:
+        if event.kind == "failed":
+            failed[event.task] = event.message
+        on_event(event)
+
+    with as_in_a_worker(work):
+        Worker(0, tasks, work, store, note).run()
+    return Outcome(tuple(task.name for task in tasks if task.name not in failed), failed, ())
+
+
+def test_an_interrupted_run_goes_on_where_it_was_and_ends_with_the_same_records(
+    reference: Reference, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = reference.world.place(tmp_path / "store")
+    process = begin(reference.world, place.store.root)
+    said = interrupt_once_it_has_a_record(process, place.store.root)
+    assert process.returncode == 130, said
+    assert "what is done is kept" in said
+    assert "Traceback" not in said
+    records = place.store.records()
+    assert 0 < len(records) < 12
+    damaged = place.store.record_path(records[0].cell)
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    before = written(place)
+    outcome = measure(reference.world.study, WIDE, place, 1, ())
+    assert (outcome.failed, outcome.stopped) == ({}, None)
+    (warning,) = caplog.messages
+    assert str(damaged) in warning
+    assert [path.stat().st_size for path in (place.store.root / "broken").rglob("*.json.1")] == [200]
+    after = written(place)
+    assert [path for path, moment in before.items() if after[path] != moment] == [damaged]
+    expected = reference.digests(WIDE)
+    assert len(expected) == 12
+    assert digests(records).items() < expected.items()  # of two workers
+    assert digests(outcome.records) == expected
+
+
+def test_tuning_comes_first_and_then_the_final_cells_at_the_chosen_rate(
+    reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign, "run", run_here)
+    study, place = reference.world.study, reference.world.place(tmp_path / "store")
+    tuning = planned(study, Selection("full"), ())
+    assert [cell.repetition for cell in tuning.cells] == [100] * 4
+    assert [family.decay for family in tuning.waiting] == [1.0, 2.6]
+    for record in measured(reference.place, *tuning.cells)[:-1]:  # all but one are there already
+        place.store.write_record(record)
+    before = written(place)
+    outcome = measure(study, Selection("full"), place, 1, ())
+    assert (outcome.failed, outcome.stopped) == ({}, None)
+    assert before.items() < written(place).items()
+    assert digests(outcome.records) == reference.digests(Selection("full"), place.store.records())
+    for decay in (1.0, 2.6):
+        mine = [record for record in outcome.records if record.specification.arm.decay == decay]
+        trials = [record for record in mine if record.specification.repetition == 100]
+        best = min(record.result.validation.error for record in trials)
+        chosen = {record.specification.base_rate for record in mine if record.specification.repetition < 100}
+        assert len(chosen) == 1
+        assert chosen <= {r.specification.base_rate for r in trials if r.result.validation.error == best}
+        assert len(mine) == 4
+
+
+def test_broken_data_fail_their_own_cells_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "run", run_here)
+    world = tiny(tmp_path)
+    news = tmp_path / "data/ag_news-10k/dev.tsv"
+    news.write_text(news.read_text(encoding="utf-8").replace("king", "queen", 1), encoding="utf-8")
+    found = content_digest(tab_separated((news, news.with_name("test.tsv"))))
+    outcome = measure(world.study, Selection("quick", decays=(2.6,)), world.place(tmp_path / "store"), 1, ())
+    assert [record.specification.dataset.name for record in outcome.records] == ["tiny-questions"] * 2
+    assert {name.partition("/")[0] for name in outcome.failed} == {"tiny-news"}
+    assert len(outcome.failed) == 2
+    for message in outcome.failed.values():
+        assert str(news) in message
+        assert f"content digest {found}, declared {world.study.datasets['tiny-news'].digest}" in message
+
+
+def test_a_record_of_another_specification_is_refused_by_path(reference: Reference, tmp_path: Path) -> None:
+    world, store = reference.world, Store(tmp_path / "store")
+    name = cell_id(world.cell())
+    record = reference.place.store.read_record(name)
+    other = replace(world.dataset, title="Other questions")
+    store.write_record(replace(record, specification=replace(record.specification, dataset=other)))
+    with pytest.raises(SpecificationError, match="another specification") as caught:
+        measure(world.study, Selection("quick", cells=(name,)), world.place(store.root), 1, ())
+    assert str(store.record_path(name)) in str(caught.value)
+    assert "--store" in str(caught.value)
+
+
+def test_stages_that_only_finished_cells_need_are_left_out(reference: Reference, tmp_path: Path) -> None:
+    world, place = reference.world, reference.world.place(tmp_path / "store")
+    cells = (world.cell(), world.cell(SCRATCH, dataset=world.study.datasets["tiny-news"]))
+    assert len(needed_tasks(cells, place)) == 4
+    place.store.write_record(reference.place.store.read_record(cell_id(cells[0])))
+    assert [(task.name, task.needs) for task in needed_tasks(cells, place)] == [(cell_id(cell), ()) for cell in cells]
+
+
+def test_a_selection_takes_that_part_of_the_profile(reference: Reference) -> None:
+    study = reference.world.study
+    news = planned(study, Selection("quick", datasets=("tiny-news",)), ()).cells
+    assert {cell.dataset.name for cell in news} == {"tiny-news"}
+    assert planned(study, Selection("quick", implementations=("fastai",)), ()).cells == ()
+    cell = replace(reference.world.cell(replace(MAIN, decay=1.0)), repetition=1)
+    assert planned(study, Selection("quick", cells=(cell_id(cell),)), ()).cells == (cell,)
+    added = planned(study, Selection("quick", datasets=("tiny-questions",), decays=(3.3,)), ()).cells
+    assert {one.arm.decay for one in added} == {3.3}
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        (Selection("quik"), r"unknown profile 'quik'\. Did you mean 'quick'\? Valid: quick, full"),
+        (Selection("full", datasets=("tiny-news",)), r"unknown dataset of profile 'full' 'tiny-news'"),
+        (Selection("quick", implementations=("pytorch",)), r"'pytorch'\. Did you mean 'torch'\? Valid: torch, fastai"),
+        (Selection("quick", cells=("tiny-questions/tiny",)), r"unknown cell 'tiny-questions/tiny'\. Did you mean"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest_and_all_valid_ones(
+    reference: Reference, selection: Selection, message: str
+) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        planned(reference.world.study, selection, ())

@@ -1,0 +1,226 @@
+"""The command line: what it prints, the exit status, and what it leaves in the folders it is given."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from tiny_study import MAIN, SCRATCH, Tiny, measured, tiny
+
+from harness import command_line, evidence
+from harness.campaign import Measurement, Selection, planned
+from harness.command_line import main
+from harness.evidence import natural_key
+from harness.record import result_digest
+from harness.specification import cell_id
+from harness.store import Store
+from harness.study_definition import Study
+from study.__main__ import STUDY
+
+ROOT = Path(__file__).parent.parent
+REAL_CELL = cell_id(planned(STUDY, Selection("quick"), ()).cells[0])
+
+
+@dataclass(frozen=True)
+class Said:
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """A study with some cells measured: all of the news and two of the questions."""
+    made = tiny(tmp_path_factory.mktemp("tiny"))
+    news = replace(made.cell(SCRATCH), dataset=made.study.datasets["tiny-news"])
+    cells = [replace(news, arm=replace(SCRATCH, decay=d), repetition=r) for d in (1.0, 2.6) for r in (0, 1)]
+    measured(made.place(made.folder / "store"), *cells, made.cell(), made.cell(repetition=1))
+    return made
+
+
+@pytest.fixture
+def command(world: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command line in this process, as its own main program would."""
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("DFT_CACHE", str(world.folder / "cache"))
+    monkeypatch.setenv("DFT_DATA", str(world.folder / "data"))
+
+    def run(*arguments: str | Path, study: Study = world.study) -> Said:
+        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(study)
+        said = capsys.readouterr()
+        return Said(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def test_the_module_is_a_program_that_names_a_mistake_without_a_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study", "plan", "--profile", "quikc", "--store", str(tmp_path)]
+    environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    valid = ", ".join(STUDY.profiles)
+    assert done.stderr == f"error: unknown profile 'quikc'. Did you mean 'quick'? Valid: {valid}.\n"
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("option", "wrong", "nearest"),
+    [
+        ("--profile", "ful", "full'"),
+        ("--dataset", "rt-1000", "rt-1k'"),
+        ("--implementation", "pytorch", "torch'"),
+        ("--cell", f"{REAL_CELL}9", f"{REAL_CELL}'"),
+    ],
+)
+def test_an_unknown_name_is_one_clear_line(
+    command: Command, tmp_path: Path, verb: str, option: str, wrong: str, nearest: str
+) -> None:
+    said = command(verb, option, wrong, "--store", tmp_path / "s", "--results", tmp_path / "r", study=STUDY)
+    assert (said.status, said.err.count("\n"), said.err.startswith("error: unknown")) == (1, 1, True)
+    assert f"{wrong!r}. Did you mean '{nearest}" in said.err
+    assert "Valid: " in said.err
+    assert not any((tmp_path / "s").rglob("*.json"))
+
+
+def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    store = Store(world.folder / "store")
+    committed = [record for record in store.records() if record.specification.dataset.name == "tiny-news"]
+    evidence.export(committed, tmp_path / "results")
+    partial = Store(tmp_path / "store")
+    partial.write_record(store.read_record(cell_id(world.cell())))
+    said = command("plan", "--store", partial.root, "--results", tmp_path / "results")
+    *cells, last = said.out.splitlines()
+    states = {line.split()[1]: line.split()[0] for line in cells}
+    assert said.status == 0
+    assert {name for name, state in states.items() if state == "committed"} == {record.cell for record in committed}
+    assert [name for name, state in states.items() if state == "stored"] == [cell_id(world.cell())]
+    assert len(states) == 8
+    assert last.startswith("8 cells, 7 not in the store; about ")
+    assert last.endswith("of core time")
+
+
+def test_the_plan_names_families_that_wait_for_tuning_and_unknown_costs(command: Command, tmp_path: Path) -> None:
+    said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
+    assert said.out.count("missing") == 4
+    assert "waits     tiny-questions/torch/freez+stlr/decay-2.6: for tuning" in said.out
+    assert "4 of unknown cost" in said.out
+
+
+def test_export_writes_sorted_files_once(world: Tiny, command: Command, tmp_path: Path) -> None:
+    where = ("--store", world.folder / "store", "--results", tmp_path / "results")
+    assert command("export", *where).status == 0
+    before = contents(tmp_path / "results")
+    assert sorted(before) == ["tiny-news.jsonl", "tiny-questions.jsonl"]
+    for text, _ in before.values():
+        names = [json.loads(line)["cell"] for line in text.decode().splitlines()]
+        assert names == sorted(names, key=natural_key)
+    loaded = evidence.load(tmp_path / "results")
+    assert {r.cell: result_digest(r) for r in loaded} == {
+        r.cell: result_digest(r) for r in Store(world.folder / "store").records()
+    }
+    assert command("export", *where).status == 0
+    assert contents(tmp_path / "results") == before
+
+
+def test_export_refuses_another_result_for_a_committed_cell(world: Tiny, command: Command, tmp_path: Path) -> None:
+    record = Store(world.folder / "store").read_record(cell_id(world.cell()))
+    evidence.export([replace(record, result=replace(record.result, perplexity=1.0))], tmp_path / "results")
+    before = contents(tmp_path / "results")
+    where = ("--store", world.folder / "store", "--results", tmp_path / "results")
+    said = command("export", *where)
+    assert said.status == 1
+    assert record.cell in said.err
+    assert contents(tmp_path / "results") == before
+    assert command("export", *where, "--overwrite").status == 0
+    assert evidence.load(tmp_path / "results") != ()
+    assert contents(tmp_path / "results") != before
+
+
+def test_a_report_without_evidence_says_what_is_missing(world: Tiny, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    said = command("report", "--results", tmp_path / "results", "--output", tmp_path / "report")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert said.status == 0
+    assert (tmp_path / "report/index.html").as_uri() in said.out
+    assert cell_id(replace(world.cell(MAIN), base_rate=0.02, repetition=100)) in page
+
+
+def test_a_report_shows_the_evidence_and_nothing_is_rendered_over_other_files(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    evidence.export(Store(world.folder / "store").records(), tmp_path / "results")
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters/draft.txt").touch()
+    said = command("report", "--results", tmp_path / "results", "--output", tmp_path / "letters")
+    assert said.status == 1
+    assert "letters holds something that is not a report" in said.err
+    assert command("report", "--results", tmp_path / "results", "--output", tmp_path / "report").status == 0
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert "Questions" in page
+    assert cell_id(world.cell()) in page
+
+
+def test_a_damaged_line_of_evidence_is_named(world: Tiny, command: Command, tmp_path: Path) -> None:
+    evidence.export(Store(world.folder / "store").records(), tmp_path / "results")
+    path = tmp_path / "results/tiny-news.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([lines[0], lines[1][:100], *lines[2:]]), encoding="utf-8")
+    said = command("report", "--results", tmp_path / "results", "--output", tmp_path / "report")
+    assert said.status == 1
+    assert f"{path}:2: not a valid record" in said.err
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (Measurement((), {"cell-1": "CorpusError: file"}, None), "failed: cell-1: CorpusError: file"),
+        (Measurement((), {}, "store: no space left"), "stopped: store: no space left"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["run", "reproduce"])
+def test_a_run_that_is_not_complete_says_why_and_exits_with_1(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, outcome: Measurement, line: str
+) -> None:
+    monkeypatch.setattr(command_line, "measure", lambda *_: outcome)
+    places = ("--store", tmp_path / "store", "--results", tmp_path / "none")
+    said = command(verb, *places, *(("--output", tmp_path / "report") if verb == "reproduce" else ()))
+    assert said.err == f"{line}\n"
+    assert said.status == 1
+
+
+def test_cells_that_are_stored_and_committed_are_reproduced_without_running(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    store = world.folder / "store"
+    evidence.export(Store(store).records(), tmp_path / "results")
+    where = ("--store", store, "--results", tmp_path / "results", "--output", tmp_path / "report")
+    said = command("reproduce", "--dataset", "tiny-news", *where)
+    assert (said.status, said.err) == (0, "")
+    assert "4 cells: 4 identical" in said.out
+    assert "identical" in (tmp_path / "report/index.html").read_text(encoding="utf-8")

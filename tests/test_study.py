@@ -1,0 +1,119 @@
+"""The declarations: what every one of them must satisfy, whatever is added."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from harness.plan import plan
+from harness.specification import Cell, cell_id
+from harness.study_definition import Profile
+from harness.unfreezing import epochs_to_thaw
+from study.__main__ import STUDY
+from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS, with_decay
+
+each_profile = pytest.mark.parametrize("name", sorted(STUDY.profiles))
+
+
+def all_cells(profile: Profile) -> tuple[Cell, ...]:
+    """Tuning cells, and final ones at the middle of the grid."""
+    final = plan(replace(profile, tuning_repetitions=()), STUDY.protocol, ())
+    assert not final.waiting
+    return (*plan(profile, STUDY.protocol, ()).cells, *final.cells)
+
+
+def families(profile: Profile) -> set[tuple[object, ...]]:
+    return {(cell.dataset, cell.recipe, cell.implementation, cell.arm) for cell in all_cells(profile)}
+
+
+@each_profile
+def test_the_cells_of_a_profile_have_ids_of_their_own(name: str) -> None:
+    cells = set(all_cells(STUDY.profiles[name]))
+    assert len({cell_id(cell) for cell in cells}) == len(cells) > 0
+
+
+def test_one_id_means_one_cell_over_all_profiles() -> None:
+    cells = {cell for profile in STUDY.profiles.values() for cell in all_cells(profile)}
+    assert len({cell_id(cell) for cell in cells}) == len(cells)
+
+
+@each_profile
+def test_a_profile_counts_its_cells_as_declared(name: str) -> None:
+    profile = STUDY.profiles[name]
+    tuning = sum(len(sweep.decays) * len(sweep.base_rates) for sweep in profile.sweeps)
+    final = sum(len(sweep.decays) for sweep in profile.sweeps)
+    expected = tuning * len(profile.tuning_repetitions) + final * len(profile.final_repetitions)
+    assert len(set(all_cells(profile))) == expected
+
+
+def test_every_digest_is_a_sha_256() -> None:
+    for dataset in STUDY.datasets.values():
+        assert re.fullmatch(r"[0-9a-f]{64}", dataset.digest), dataset.name
+
+
+def test_no_two_declarations_share_a_name() -> None:
+    for declared in (STUDY.datasets, STUDY.arms, STUDY.profiles, LANGUAGE_MODEL_ARMS):
+        assert [value.name for value in declared.values()] == list(declared)
+    assert len(set(ARMS.values())) == len(ARMS)
+    assert len({claim.name for claim in STUDY.claims}) == len(STUDY.claims)
+
+
+def test_the_quick_profile_and_the_canaries_are_part_of_the_full_one() -> None:
+    full = STUDY.profiles["full"]
+    for name in ("quick", "canary"):
+        assert families(STUDY.profiles[name]) < families(full)
+        assert set(STUDY.profiles[name].final_repetitions) <= set(full.final_repetitions)
+
+
+def test_adding_a_decay_to_a_sweep_adds_exactly_its_cells() -> None:
+    full = STUDY.profiles["full"]
+    first, *others = full.sweeps
+    assert 5.0 not in first.decays
+    grown = replace(full, sweeps=(replace(first, decays=(*first.decays, 5.0)), *others))
+    added = set(all_cells(grown)) - set(all_cells(full))
+    assert set(all_cells(full)) < set(all_cells(grown))
+    assert {(cell.dataset, cell.implementation, cell.arm) for cell in added} == {
+        (first.dataset, first.implementation, with_decay(first.arm, 5.0))
+    }
+    runs = len(first.base_rates) * len(full.tuning_repetitions) + len(full.final_repetitions)
+    assert len(added) == runs
+
+
+def test_the_sweep_holds_uniform_and_the_papers_factor_exactly_and_a_negative_control() -> None:
+    assert {1.0, 2.6} < set(DECAYS)
+    assert min(DECAYS) < 1
+    assert list(DECAYS) == sorted(set(DECAYS))
+    steps = [upper / lower for lower, upper in pairwise(DECAYS)]
+    assert steps == pytest.approx([2.6**0.5] * len(steps), rel=1e-3)
+
+
+def test_tuning_and_final_repetitions_share_no_seed() -> None:
+    protocol = STUDY.protocol
+    assert set(protocol.tuning_repetitions).isdisjoint(protocol.final_repetitions)
+    for profile in STUDY.profiles.values():
+        assert set(profile.tuning_repetitions) <= set(protocol.tuning_repetitions)
+        assert set(profile.final_repetitions) <= set(protocol.final_repetitions)
+
+
+@each_profile
+def test_every_arm_gets_the_same_base_rates_and_enough_epochs_to_thaw(name: str) -> None:
+    grids: dict[tuple[str, str], set[tuple[float, ...]]] = {}
+    for sweep in STUDY.profiles[name].sweeps:
+        grids.setdefault((sweep.dataset.name, sweep.recipe.name), set()).add(sweep.base_rates)
+        groups = sweep.recipe.size.layers + 2
+        assert epochs_to_thaw(sweep.arm.unfreezing, groups) <= sweep.recipe.classifier.epochs
+    assert all(len(grid) == 1 for grid in grids.values())
+
+
+def test_every_claim_compares_arms_that_the_full_profile_runs() -> None:
+    run = {
+        (sweep.implementation, sweep.arm.name, decay)
+        for sweep in STUDY.profiles["full"].sweeps
+        for decay in sweep.decays
+    }
+    for claim in STUDY.claims:
+        for side in (claim.left, claim.right):
+            assert (side.implementation, side.arm, side.decay) in run, claim.name
