@@ -233,7 +233,10 @@ def _measure(
         Console(stderr=True).print("interrupted: what is done is kept; run the same command again to go on")
         raise typer.Exit(130) from None
     if measured.stopped:
-        _exit_if(measured.failed | {"the run": measured.stopped})
+        message = f"stopped: {measured.stopped}"
+        Console(stderr=True).print(message, style="bold red", markup=False, soft_wrap=True)
+        _exit_if(measured.failed)
+        raise typer.Exit(1)
     return measured.records, measured.failed
 
 

@@ -72,11 +72,18 @@ class Classifier(nn.Module):
     """AWD-LSTM over chunks of a document (BPT3C) and a concat-pooling head."""
 
     def __init__(self, words: int, classes: int, size: ModelSize, recipe: ClassifierRecipe) -> None:
+        """Build the model for ``words`` word ids and ``classes`` classes.
+
+        Raises:
+            ValueError: unless ``recipe.max_length`` is a positive multiple of ``recipe.bptt``.
+        """
         super().__init__()
+        if recipe.max_length < recipe.bptt or recipe.max_length % recipe.bptt:
+            raise ValueError(f"max_length {recipe.max_length} is not a positive multiple of bptt {recipe.bptt}")
         self.encoder = AwdLstm(words, size, recipe.dropouts)
         self.head = ConcatPoolingHead(size.embedding, classes, recipe)
         self.bptt = recipe.bptt
-        self.pooled_chunks = -(-recipe.max_length // recipe.bptt)
+        self.pooled_chunks = recipe.max_length // recipe.bptt
 
     def forward(self, tokens: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Classify documents (batch, width), longest first, laid out by ``batches.whole_chunks``.

@@ -59,6 +59,8 @@ def fine_tune_language_model(job: LanguageModelJob, report: Report) -> LanguageM
     for epoch in range(job.recipe.epochs):
         losses.append(trainer.epoch())
         report(as_fraction(epoch, job.recipe.epochs), f"epoch {epoch + 1}: loss {losses[-1]:.3f}")
+        if not math.isfinite(losses[-1]):
+            break
     after = perplexity(model, job.validation, job.recipe.bptt)
     return LanguageModelOutcome(
         weights=_state(model),
@@ -66,7 +68,7 @@ def fine_tune_language_model(job: LanguageModelJob, report: Report) -> LanguageM
         perplexity=after,
         losses=tuple(losses),
         rates=trainer.log.realised(),
-        tokens=job.recipe.epochs * trainer.batches.row_length * job.recipe.batch_size,
+        tokens=len(losses) * trainer.batches.row_length * job.recipe.batch_size,
         seconds=trainer.seconds,
     )
 

@@ -155,7 +155,7 @@ def fine_tune_language_model(job: LanguageModelJob, report: Report) -> LanguageM
         perplexity=perplexity(learner),
         losses=tuple(training.mean_losses),
         rates=log.realised(),
-        tokens=job.recipe.epochs * stream.bl * stream.bs,
+        tokens=len(training.mean_losses) * stream.bl * stream.bs,
         seconds=training.train_seconds,
     )
 
