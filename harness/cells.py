@@ -11,15 +11,16 @@ from typing import cast
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
 from harness.corpus.encoding import EncodedCorpus, LabelledDocuments, encode, label_subset
 from harness.environment import environment, peak_memory_mib, reset_peak_memory, source_digest
 from harness.jobs import ClassifierJob, ClassifierOutcome, Report, finite_or_none
 from harness.metrics import pack_correct, split_metrics
-from harness.record import SCHEMA, Cost, Inputs, Record, Result
+from harness.record import SCHEMA, Cost, Inputs, RealisedRates, Record, Result
 from harness.seeds import derive_seeds
 from harness.specification import Cell, cell_id
-from harness.tasks import PRECISION, parent_stage, product_key
+from harness.tasks import PRECISION, THREADS, parent_stage, product_key
 from harness.weights import Weights, encoder_only, initial_head, initial_language_model, load, weights_digest
 from harness.workplace import Workplace, implementation_module, oriented
 
@@ -44,6 +45,8 @@ def run_cell(cell: Cell, place: Workplace, report: Report) -> Record:
             start=None if cell.arm.start == "random" else weights_digest(encoder),
             source=source_digest(),
             seeds=seeds,
+            dropped=corpus.dropped,
+            language_model_rates=_language_model_rates(facts),
         ),
         result=_result(job, outcome, float(cast(float, perplexity)) if perplexity is not None else None),
         cost=Cost(
@@ -52,9 +55,14 @@ def run_cell(cell: Cell, place: Workplace, report: Report) -> Record:
             training_tokens_per_second=round(outcome.tokens / outcome.seconds, 1),
             peak_memory_mib=round(peak_memory_mib(), 1),
         ),
-        environment=environment(place.device, PRECISION, torch.get_num_threads()),
+        environment=environment(place.device, PRECISION, THREADS),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _language_model_rates(facts: dict[str, object]) -> RealisedRates | None:
+    """The rates of the starting model's last stage, from the facts stored with it."""
+    return TypeAdapter(RealisedRates).validate_python(facts["rates"]) if "rates" in facts else None
 
 
 def _cpu_seconds() -> float:

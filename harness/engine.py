@@ -10,10 +10,11 @@ from typing import cast
 import torch
 
 from harness.cells import run_cell
+from harness.environment import current_source_digest, environment, source_digest
 from harness.language_models import make_product
 from harness.runner import Event, Task
 from harness.specification import Cell
-from harness.tasks import Stage, product_key
+from harness.tasks import PRECISION, THREADS, Stage, product_key
 from harness.workplace import Workplace
 
 
@@ -30,13 +31,24 @@ class Engine:
         return self.place.store.has_product(product_key(cast(Stage, task.payload), self.place.device))
 
     def start(self) -> None:
-        """One thread, and only deterministic kernels, so that the same seed gives the same bits."""
+        """One thread, and only deterministic kernels, so that the same seed gives the same bits.
+
+        What records say of code and commit is read here, before any task, and held against the files later.
+        """
+        source_digest()
+        environment(self.place.device, PRECISION, THREADS)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.set_num_threads(1)
+        torch.set_num_threads(THREADS)
         torch.use_deterministic_algorithms(True)
 
     def execute(self, task: Task, report: Callable[[Event], None]) -> None:
-        """Carry out one task and store what it makes."""
+        """Carry out one task and store what it makes.
+
+        Raises:
+            RuntimeError: when the training code was changed since this process started.
+        """
+        if current_source_digest() != source_digest():
+            raise RuntimeError("the training code was changed while this run went on; start it again")
 
         def progress(fraction: float, message: str) -> None:
             report(Event("progress", task.name, 0, message, fraction=fraction))

@@ -22,6 +22,8 @@ TRAINING_SOURCES = (
     "harness/seeds.py",
     "harness/weights.py",
     "harness/jobs.py",
+    "harness/tasks.py",
+    "harness/engine.py",
     "harness/workplace.py",
     "harness/metrics.py",
     "harness/cells.py",
@@ -29,6 +31,7 @@ TRAINING_SOURCES = (
     "harness/corpus/encoding.py",
     "harness/corpus/splits.py",
     "harness/corpus/subsets.py",
+    "harness/corpus/texts.py",
     "harness/corpus/tokens.py",
     "harness/corpus/vocabulary.py",
     "harness/scratch/awd_lstm.py",
@@ -45,6 +48,11 @@ TRAINING_SOURCES = (
 
 @functools.cache
 def source_digest() -> str:
+    """SHA-256 of the training code as it was when this process first asked; see ``current_source_digest``."""
+    return current_source_digest()
+
+
+def current_source_digest() -> str:
     """SHA-256 of the training code without comments, docstrings and layout, so that rewording changes nothing."""
     digest = hashlib.sha256()
     for name in TRAINING_SOURCES:

@@ -96,7 +96,13 @@ class ImplementationModule(Protocol):
         """Train a classifier as the job says."""
 
 
-TRACE_ROWS = 24
+EVALUATION_ROWS = 64
+TRACE_ROWS = 12
+
+
+def held_out_rows(documents: Documents, bptt: int) -> int:
+    """Rows of the stream that held-out text is read in; few enough that each is some chunks long."""
+    return min(EVALUATION_ROWS, max(1, sum(map(len, documents)) // (2 * bptt)))
 
 
 @dataclass

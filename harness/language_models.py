@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from harness.corpus.encoding import EncodedCorpus, encode
 from harness.environment import environment
@@ -17,6 +16,7 @@ from harness.tasks import (
     GENERAL_ARM,
     GENERAL_REPETITION,
     PRECISION,
+    THREADS,
     GeneralModel,
     Stage,
     TargetModel,
@@ -44,10 +44,10 @@ def make_product(stage: Stage, place: Workplace, report: Report) -> None:
         "perplexity": outcome.perplexity,
         "perplexity_before": outcome.perplexity_before,
         "losses": outcome.losses,
-        "peak_rates": outcome.rates.peaks,
+        "rates": asdict(outcome.rates),
         "tokens": outcome.tokens,
         "tokens_per_second": round(outcome.tokens / outcome.seconds, 1),
-        "commit": environment(place.device, PRECISION, torch.get_num_threads()).commit,
+        "commit": environment(place.device, PRECISION, THREADS).commit,
     }
     place.store.write_product(key, lambda path: save(outcome.weights, path, facts))
 

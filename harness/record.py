@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -78,6 +78,8 @@ class Inputs:
     start: str | None  # digest of the starting encoder weights; None: random
     source: str  # digest of the code that trains
     seeds: dict[str, int]
+    dropped: dict[str, int] = field(default_factory=dict)  # texts left out of the corpus, by reason
+    language_model_rates: RealisedRates | None = None  # of the starting model's last stage; None: none was trained
 
 
 @dataclass(frozen=True)

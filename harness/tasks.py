@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 
 from harness.environment import source_digest
 from harness.runner import Task
@@ -17,6 +18,7 @@ from harness.seeds import derive_seeds
 from harness.specification import Cell, Dataset, Implementation, LanguageModelArm, Recipe, cell_id
 
 PRECISION = "float32"
+THREADS = 1
 TEXT_FIELDS = ("digest", "classes", "validation", "test", "training_documents", "language_model_documents")
 GENERAL_ARM = LanguageModelArm("one-cycle", schedule="one-cycle", decay=1.0)
 GENERAL_REPETITION = 0  # the general model is one for all repetitions, as a shipped one would be
@@ -45,8 +47,8 @@ Stage = GeneralModel | TargetModel
 
 
 def stage_name(stage: Stage) -> str:
-    """Readable task name; the label budget does not matter to a language model, but names the first user."""
-    start = f"language-model/{stage.dataset.name}/{stage.recipe.name}"
+    """Readable task name; what it does not say is told by the start of the product's key, see ``_add_stage``."""
+    start = f"language-model/{stage.dataset.reader}/{stage.recipe.name}"
     if isinstance(stage, GeneralModel):
         return f"{start}/general"
     return f"{start}/{stage.implementation}/{stage.arm.name}/decay-{stage.arm.decay:g}/seed-{stage.repetition}"
@@ -75,6 +77,7 @@ def _shared_facts(stage: Stage, device: str) -> dict[str, object]:
         "direction": stage.recipe.direction,
         "device": device.partition(":")[0],
         "precision": PRECISION,
+        "versions": {name: version(name) for name in ("torch", "fastai", "numpy")},
         "source": source_digest(),
     }
 
@@ -104,6 +107,6 @@ def _add_stage(stage: Stage, device: str, tasks: dict[str, Task], named: dict[st
     if key not in named:
         general = GeneralModel(stage.dataset, stage.recipe)
         needs = () if isinstance(stage, GeneralModel) else (_add_stage(general, device, tasks, named),)
-        named[key] = stage_name(stage)
+        named[key] = f"{stage_name(stage)}/{key[:8]}"
         tasks[named[key]] = Task(named[key], needs, stage)
     return named[key]

@@ -30,8 +30,3 @@ def trainable_groups(unfreezing: Unfreezing, epoch: int, groups: int) -> tuple[b
         alone = top if epoch == 0 else epoch - 1
         return tuple(group == alone for group in range(groups))
     raise ValueError(f"unknown unfreezing {unfreezing!r}")
-
-
-def epochs_to_thaw(unfreezing: Unfreezing, groups: int) -> int:
-    """Epochs until every group has trained at least once (``last``: never, so 1)."""
-    return {"all": 1, "last": 1, "gradual": groups, "chain-thaw": groups}[unfreezing]

@@ -11,7 +11,7 @@ from study.recipes import MINI, PAPER
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("torch", "fastai")
 CORE_DECAYS = (1.0, 2.6)
-BASE_RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)  # a factor of 2; the same for every decay
+BASE_RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)  # a factor of 2; the same for every decay
 MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one that isolates the decay
 
 

@@ -82,6 +82,13 @@ class LayerwiseOptimizer:
             if factors.beta1 is not None:
                 group["betas"] = (factors.beta1, group["betas"][1])
         self.inner.step()
-        used = {group["layer"]: float(group["lr"]) for group in self.inner.param_groups}
         self.inner.zero_grad(set_to_none=True)
-        return tuple(used[layer] if trains else 0.0 for layer, trains in enumerate(self.trainable))
+        used = [self._rate_of(layer) for layer in range(len(self.groups))]
+        return tuple(rate if trains else 0.0 for rate, trains in zip(used, self.trainable, strict=True))
+
+    def _rate_of(self, layer: int) -> float:
+        """Read a layer's rate back from the optimizer, whose one or two groups of it must agree."""
+        rates = {float(group["lr"]) for group in self.inner.param_groups if group["layer"] == layer}
+        if len(rates) != 1:
+            raise RuntimeError(f"layer group {layer} was updated with several rates: {sorted(rates)}")
+        return rates.pop()

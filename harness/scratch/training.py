@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from harness.corpus.encoding import LabelledDocuments
 from harness.jobs import (
+    EVALUATION_ROWS,
     ClassifierJob,
     ClassifierOutcome,
     Documents,
@@ -21,6 +22,7 @@ from harness.jobs import (
     Report,
     as_fraction,
     finite_or_none,
+    held_out_rows,
 )
 from harness.metrics import predictions
 from harness.rates import NamedParameters
@@ -33,8 +35,6 @@ from harness.scratch.optimizer import LayerwiseOptimizer, adamw
 from harness.specification import Optimization
 from harness.unfreezing import trainable_groups
 from harness.weights import EMBEDDING, Weights
-
-EVALUATION_ROWS = 64
 
 
 def penalties(raw: Tensor, dropped: Tensor, optimization: Optimization) -> Tensor:
@@ -113,7 +113,7 @@ class _LanguageModelTrainer:
 def perplexity(model: LanguageModel, documents: Documents, bptt: int) -> float:
     """exp of the mean cross-entropy per token over documents joined to a stream; infinite on overflow."""
     model.eval()
-    rows = min(EVALUATION_ROWS, max(1, sum(map(len, documents)) // (2 * bptt)))
+    rows = held_out_rows(documents, bptt)
     device = model.decoder_bias.device
     state = model.encoder.initial_state(rows)
     loss_sum, seen = 0.0, 0
@@ -136,14 +136,15 @@ def fine_tune_classifier(job: ClassifierJob, report: Report) -> ClassifierOutcom
     for epoch in range(job.recipe.epochs):
         trainer.optimizer.set_trainable(trainable_groups(job.arm.unfreezing, epoch, len(groups)))
         training_loss = trainer.epoch()
-        epochs.append(_epoch(epoch, training_loss, _evaluate(model, job.validation, job), job.validation))
+        validation_logits = _evaluate(model, job.validation, job)
+        epochs.append(_epoch(epoch, training_loss, validation_logits, job.validation))
         report(as_fraction(epoch, job.recipe.epochs), f"epoch {epoch + 1}: loss {training_loss:.3f}")
         if not math.isfinite(training_loss):
             break
     layers = {name: tuple(parameter for parameter, _ in group) for name, group in groups.items()}
     return ClassifierOutcome(
         weights=_state(model),
-        validation_logits=_evaluate(model, job.validation, job),
+        validation_logits=validation_logits,
         test_logits=_evaluate(model, job.test, job),
         epochs=tuple(epochs),
         rates=trainer.log.realised(),

@@ -11,7 +11,7 @@ from fastai.text.data import LMDataLoader, LMTensorText, Pad_Chunk, SortedDL, Te
 from fastai.torch_core import TensorCategory
 
 from harness.corpus.encoding import LabelledDocuments
-from harness.jobs import ClassifierJob, LanguageModelJob
+from harness.jobs import EVALUATION_ROWS, ClassifierJob, LanguageModelJob, held_out_rows
 
 
 class PadWholeChunks(Pad_Chunk):  # type: ignore[misc]
@@ -29,17 +29,12 @@ def language_model_loaders(job: LanguageModelJob) -> DataLoaders:
     loaders = []
     for documents, shuffle in ((job.documents, True), (job.validation, False)):
         items = [(LMTensorText(torch.from_numpy(document)),) for document in documents]
-        rows = job.recipe.batch_size if shuffle else evaluation_rows(job)
+        rows = job.recipe.batch_size if shuffle else held_out_rows(documents, job.recipe.bptt)
         lengths = [len(document) for document in documents]
         loaders.append(
             LMDataLoader(items, lens=lengths, bs=rows, seq_len=job.recipe.bptt, shuffle=shuffle, num_workers=0)
         )
     return DataLoaders(*loaders, device=torch.device(job.device))
-
-
-def evaluation_rows(job: LanguageModelJob) -> int:
-    """Rows of the held-out stream; few enough that each is some chunks long."""
-    return min(64, max(1, sum(map(len, job.validation)) // (2 * job.recipe.bptt)))
 
 
 def classifier_loaders(job: ClassifierJob) -> DataLoaders:
@@ -63,7 +58,7 @@ def sorted_loader(split: LabelledDocuments, job: ClassifierJob, *, shuffle: bool
     return SortedDL(
         items,
         res=[len(document) for document in split.documents],
-        bs=job.recipe.batch_size if shuffle else 64,
+        bs=job.recipe.batch_size if shuffle else EVALUATION_ROWS,
         before_batch=PadWholeChunks(seq_len=job.recipe.bptt),
         shuffle=shuffle,
         drop_last=drop_last,
