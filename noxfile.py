@@ -58,13 +58,13 @@ def report(session: nox.Session) -> None:
     study(session, "report", "--tables", "paper/tables")
 
 
-@nox.session(default=False)
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure both implementations' speed side by side."""
     study(session, "bench")
 
 
-@nox.session(default=False)
+@nox.session
 def pretrain(session: nox.Session) -> None:
     """Train the general language models."""
     study(session, "pretrain")

@@ -20,7 +20,7 @@ from harness.specification import Cell, cell_id
 from harness.store import Store
 from harness.study_definition import Profile, Study, Sweep
 from harness.tasks import plan_tasks
-from harness.workplace import Workplace
+from harness.workplace import IMPLEMENTATIONS, Workplace
 
 _LOG = logging.getLogger(__name__)
 MODELS = Path(__file__).resolve().parent.parent / "study" / "models"
@@ -53,7 +53,7 @@ def workplace(store: Path, data: Path | None, device: str) -> Workplace:
 
 
 def selected_profile(study: Study, selection: Selection) -> Profile:
-    """The profile cut down to the selected datasets, implementations and decays; a named dataset need not be in it.
+    """The profile cut down to the selected datasets and implementations, with the selected decays.
 
     Raises:
         UnknownNameError: naming what does not exist, the nearest and all valid names.
@@ -61,7 +61,7 @@ def selected_profile(study: Study, selection: Selection) -> Profile:
     profile = study.profiles[choose("profile", selection.profile, study.profiles)]
     valid = tuple(dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps))
     datasets = [choose(f"dataset of profile {profile.name!r}", name, valid) for name in selection.datasets or valid]
-    chosen = [choose("implementation", name, ("torch", "fastai")) for name in selection.implementations or ()]
+    chosen = [choose("implementation", name, IMPLEMENTATIONS) for name in selection.implementations or ()]
     sweeps = [
         _with_decays(sweep, selection.decays)
         for sweep in profile.sweeps
@@ -71,7 +71,7 @@ def selected_profile(study: Study, selection: Selection) -> Profile:
 
 
 def _with_decays(sweep: Sweep, decays: Sequence[float] | None) -> Sweep:
-    """A decay that the sweep does not have is simply another arm: it is added."""
+    """The sweep at these decays instead of its own; a decay that it did not have is simply another arm."""
     return sweep if not decays else replace(sweep, decays=tuple(decays))
 
 

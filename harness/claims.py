@@ -15,7 +15,8 @@ Equivalent (left and right differ by less than the margin):
     failed     the 95 % t interval lies wholly outside ±margin;
     undecided  otherwise.
 
-With fewer pairs than the protocol plans a verdict is undecided: a partly filled study is not peeked at.
+With fewer pairs than the protocol plans a verdict is undecided: a partly filled study is not peeked at. Families
+whose base rate was chosen from fewer rates than others of their dataset and recipe have no data yet.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ from harness.statistics import Interval, equivalence, holm, mean_interval, paire
 
 SIGNIFICANCE = 0.05
 Outcome = Literal["held", "failed", "undecided", "no data"]
+
+
+class ClaimsError(ValueError):
+    """Records that cannot be judged together; the message says which and what to do."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def chosen_rates(records: Iterable[Record], protocol: Protocol) -> dict[Family, 
     its choice is still open.
 
     Raises:
-        ValueError: when a family has several rates and no tuning records to choose by.
+        ClaimsError: when a family has several rates and no tuning records to choose by.
     """
     records = tuple(records)
     tuned = tuning_errors(records, protocol)
@@ -133,7 +138,7 @@ def chosen_rates(records: Iterable[Record], protocol: Protocol) -> dict[Family, 
     for family, rates in untuned.items():
         if len(rates) > 1:
             listed = ", ".join(f"{rate:g}" for rate in sorted(rates))
-            raise ValueError(
+            raise ClaimsError(
                 f"{family}: base rates {listed} and no tuning repetition {protocol.tuning_repetitions} to choose by; "
                 "run the tuning cells, or leave all but one rate out"
             )
@@ -145,7 +150,7 @@ def final_records(records: Iterable[Record], protocol: Protocol) -> dict[Family,
     """Select the records that are reported: by family, then repetition, at the chosen rate.
 
     Raises:
-        ValueError: when a cell occurs twice, or as :func:`chosen_rates`.
+        ClaimsError: when a cell occurs twice, or as :func:`chosen_rates`.
     """
     records = tuple(records)
     chosen = chosen_rates(records, protocol)
@@ -154,7 +159,7 @@ def final_records(records: Iterable[Record], protocol: Protocol) -> dict[Family,
         family, cell = family_of(record), record.specification
         if cell.repetition in protocol.final_repetitions and chosen.get(family) == cell.base_rate:
             if cell.repetition in finals[family]:
-                raise ValueError(f"{record.cell}: two records of this cell; leave one of them out")
+                raise ClaimsError(f"{record.cell}: two records of this cell; leave one of them out")
             finals[family][cell.repetition] = record
     return finals
 
@@ -169,23 +174,38 @@ def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Proto
     """One verdict for each claim, dataset and recipe, by the rules at the top of this module.
 
     Raises:
-        ValueError: as :func:`final_records`.
+        ClaimsError: as :func:`final_records`.
     """
     records = tuple(records)
-    finals = final_records(records, protocol)
+    finals = _equally_tuned(final_records(records, protocol), tuning_errors(records, protocol))
     places = dict.fromkeys((r.specification.dataset.name, r.specification.recipe.name) for r in records)
     judged = [_judge(claim, place, finals, protocol) for claim in claims for place in places]
-    open_family = [index for index, (verdict, _) in enumerate(judged) if _needs_adjustment(verdict)]
-    adjusted = holm([judged[index][0].p or 0.0 for index in open_family])
     verdicts = [verdict for verdict, _ in judged]
-    for index, p in zip(open_family, adjusted, strict=True):
+    family = [index for index, verdict in enumerate(verdicts) if verdict.claim.kind == "superior"]
+    # A verdict without data counts with p = 1: what was not measured makes no other verdict easier.
+    raw = [verdicts[index].p for index in family]
+    for index, p in zip(family, holm([1.0 if p is None else p for p in raw]), strict=True):
         verdict, outer = judged[index]
-        verdicts[index] = _superior(replace(verdict, p=p), outer, len(protocol.final_repetitions))
+        if verdict.p is not None:
+            verdicts[index] = _superior(replace(verdict, p=p), outer, len(protocol.final_repetitions))
     return tuple(verdicts)
 
 
-def _needs_adjustment(verdict: Verdict) -> bool:
-    return verdict.claim.kind == "superior" and verdict.n > 0
+def _equally_tuned(
+    finals: Mapping[Family, Mapping[int, Record]], tuned: Mapping[Family, Mapping[float, float]]
+) -> dict[Family, Mapping[int, Record]]:
+    """Leave out families whose base rate was chosen from fewer rates than others' of the same dataset and recipe.
+
+    Equal budgets are what makes tuned arms comparable.
+    """
+    grids: dict[tuple[str, str], set[float]] = {}
+    for family, errors in tuned.items():
+        grids.setdefault((family.dataset, family.recipe), set()).update(errors)
+    return {
+        family: records
+        for family, records in finals.items()
+        if set(tuned.get(family, ())) == grids.get((family.dataset, family.recipe), set())
+    }
 
 
 def _judge(

@@ -26,11 +26,12 @@ from harness.campaign import (
     show_plan,
     workplace,
 )
+from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
 from harness.plan import UnknownNameError
 from harness.record import InvalidRecord, Record
-from harness.regression import check_canaries, summary_line
+from harness.regression import check_canaries, reproduction_lines
 from harness.report.page import ReportInputs, render
 from harness.report.reproduction import Comparison, compare
 from harness.store import RecordExists, Store, StoreError
@@ -38,11 +39,12 @@ from harness.study_definition import Study
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 EXPECTED = (
+    ClaimsError,
     ConflictingResultError,
     CorpusError,
     EvidenceError,
-    FileExistsError,
     InvalidRecord,
+    OSError,
     RecordExists,
     SpecificationError,
     StoreError,
@@ -53,7 +55,7 @@ ProfileName = Annotated[str, typer.Option("--profile", help="How much of the stu
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset; may be repeated.")]
 Implementations = Annotated[list[str] | None, typer.Option("--implementation", help="Only torch or only fastai.")]
 Decays = Annotated[list[float] | None, typer.Option("--decay", help="These decay factors instead; may be repeated.")]
-Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell, by its id; may be repeated.")]
+Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
@@ -128,12 +130,16 @@ def reproduce(  # noqa: PLR0913
     data: Data = None,
     output: Output = DEFAULT_OUTPUT,
 ) -> None:
-    """Run a profile, compare each cell with the committed record, and render the report."""
+    """Run a profile, compare each cell with the committed record, and render the report.
+
+    A cell that drifted is shown, not an error: ``regress`` is the command that fails.
+    """
     committed = _committed(results)
     selection = Selection(profile, dataset, implementation, decay)
     ran, failed = _measure(context.obj, selection, (store, data, device, workers), committed)
     comparison = compare(ran, committed)
-    Console().print(summary_line(comparison))
+    for line in reproduction_lines(comparison):
+        Console().print(line, soft_wrap=True, highlight=False)
     _render(context.obj, committed or ran, comparison, output)
     _exit_if(failed)
 

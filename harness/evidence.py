@@ -85,7 +85,8 @@ def _read(path: Path) -> tuple[Record, ...]:
 
 
 def _parse(path: Path) -> Iterator[tuple[str, Record]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    # Not splitlines, which also cuts at characters that a JSON text may hold.
+    for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
         origin = f"{path}:{number}"
         try:
             record = from_json(line, origin)
@@ -118,7 +119,7 @@ def _merge(group: dict[str, Record], committed: Iterable[Record], path: Path, re
         if not same and not replace:
             raise ConflictingResultError(
                 f"{path}: {record.cell} has another result (test error {record.result.test.error:.4f}, now "
-                f"{new.result.test.error:.4f}); find out why, then export with replace=True to accept the new one"
+                f"{new.result.test.error:.4f}); find out why, then export with --overwrite to accept the new one"
             )
         if same:
             group[record.cell] = record

@@ -11,6 +11,8 @@ from harness.record import Record
 from harness.specification import Cell, cell_id
 from harness.study_definition import Profile, Sweep
 
+MOST_LISTED = 12
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,9 +34,11 @@ def choose(kind: str, name: str, valid: Collection[str]) -> str:
     """
     if name in valid:
         return name
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.3)
+    near = difflib.get_close_matches(name, valid, n=MOST_LISTED, cutoff=0.3)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(valid)}.")
+    shown = tuple(valid) if len(valid) <= MOST_LISTED else near
+    rest = f" and {len(valid) - len(shown)} more, see `plan`" if len(shown) < len(valid) else ""
+    raise UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(shown)}{rest}.")
 
 
 def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Plan:

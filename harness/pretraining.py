@@ -25,6 +25,7 @@ def pretrain_models(
     with ProgressView([task.name for task in tasks], workers) as view:
         outcome = run(tasks, Engine(place), workers, place.store, view)
     lines, failed = [], dict(outcome.failed)
+    failed |= dict.fromkeys(outcome.remaining, outcome.stopped or "was not run")
     for task in tasks:
         if task.name in outcome.done:
             try:

@@ -1,7 +1,8 @@
 """Does the code still give what the committed records say? The question that continuous integration asks.
 
-Two checks a canary cell. The rates read back from the optimizer must be the committed ones to a relative 1e-9:
-rates do not depend on the machine, so a flattened decay or a halved rate shows at once. The test error must lie
+Three checks a canary cell. It must be declared as the committed one was: a changed recipe is not the same cell.
+The rates read back from the optimizers of the classifier and of the language model must be the committed ones to a
+relative 1e-9: rates do not depend on the machine, so a flattened decay or a halved rate shows. The test error must lie
 in the 99 % prediction interval from the committed seeds of the same cells: it may differ by rounding on another
 machine, but not by more than another seed would.
 """
@@ -30,29 +31,38 @@ class Finding:
 def check_canaries(fresh: Iterable[Record], committed: Iterable[Record]) -> tuple[Finding, ...]:
     """Judge each fresh record against the committed one of the same cell; one without a counterpart fails."""
     fresh, committed = tuple(fresh), tuple(committed)
-    rates = {record.cell: record.result.rates for record in committed}
-    current = {record.cell: record.result.rates for record in fresh}
+    expected = {record.cell: record for record in committed}
+    current = {record.cell: record for record in fresh}
     return tuple(
-        _judge(comparison, current[comparison.cell], rates.get(comparison.cell))
+        _judge(comparison, current[comparison.cell], expected.get(comparison.cell))
         for comparison in compare(fresh, committed)
     )
 
 
-def _judge(comparison: Comparison, rates: RealisedRates, expected: RealisedRates | None) -> Finding:
+def _judge(comparison: Comparison, record: Record, expected: Record | None) -> Finding:
     if expected is None or comparison.interval is None:
         return Finding(f"FAIL {comparison.cell}: too few committed records to judge by; run and export it", False)
     low, high = comparison.interval
     band = f"error {comparison.error:.4f}, band {low:.4f} to {high:.4f} from {comparison.seeds} seeds"
-    if not same_rates(rates, expected):
-        peaks = f"peaks {_listed(rates.peaks)}, committed {_listed(expected.peaks)}"
-        return Finding(f"FAIL {comparison.cell}: the optimizer used other rates ({peaks}); {band}", False)
+    if record.specification != expected.specification:
+        return Finding(f"FAIL {comparison.cell}: is declared otherwise than the committed cell; {band}", False)
+    stages = {
+        "classifier": (record.result.rates, expected.result.rates),
+        "language model": (record.inputs.language_model_rates, expected.inputs.language_model_rates),
+    }
+    for stage, (rates, committed) in stages.items():
+        if not same_rates(rates, committed):
+            peaks = f"peaks {_peaks(rates)}, committed {_peaks(committed)}"
+            return Finding(f"FAIL {comparison.cell}: the {stage}'s optimizer used other rates ({peaks}); {band}", False)
     if comparison.agreement in ("identical", "reproduced"):
         return Finding(f"ok   {comparison.cell}: {comparison.agreement}, {band}", True)
     return Finding(f"FAIL {comparison.cell}: {comparison.agreement}, {band}", False)
 
 
-def same_rates(rates: RealisedRates, expected: RealisedRates) -> bool:
-    """Whether groups, steps and every traced rate agree."""
+def same_rates(rates: RealisedRates | None, expected: RealisedRates | None) -> bool:
+    """Whether groups, steps and every traced rate agree; absent ones agree with each other only."""
+    if rates is None or expected is None:
+        return rates is expected
     if (rates.groups, rates.steps, len(rates.trace)) != (expected.groups, expected.steps, len(expected.trace)):
         return False
     pairs = zip((rates.peaks, *rates.trace), (expected.peaks, *expected.trace), strict=True)
@@ -61,11 +71,21 @@ def same_rates(rates: RealisedRates, expected: RealisedRates) -> bool:
     )
 
 
-def _listed(values: Iterable[float]) -> str:
-    return " ".join(f"{value:.3g}" for value in values)
+def _peaks(rates: RealisedRates | None) -> str:
+    return "none" if rates is None else " ".join(f"{peak:.3g}" for peak in rates.peaks)
 
 
-def summary_line(comparison: Iterable[Comparison]) -> str:
-    """Count the outcomes of a reproduction, for example ``16 cells: 16 identical``."""
+def reproduction_lines(comparison: Iterable[Comparison]) -> tuple[str, ...]:
+    """One line a cell, and the count of outcomes, for example ``16 cells: 16 identical``."""
+    comparison = tuple(comparison)
     counts = Counter(one.agreement for one in comparison)
-    return f"{sum(counts.values())} cells: " + ", ".join(f"{n} {name}" for name, n in counts.most_common())
+    lines = [f"{one.agreement:12} {one.cell}: error {100 * one.error:.2f} %{_band(one)}" for one in comparison]
+    total = f"{len(comparison)} cells: " + ", ".join(f"{n} {name}" for name, n in counts.most_common())
+    return (*lines, total)
+
+
+def _band(one: Comparison) -> str:
+    if one.committed is None or one.interval is None:
+        return ""
+    low, high = (100 * bound for bound in one.interval)
+    return f", committed {100 * one.committed:.2f} %, band {low:.2f} to {high:.2f}"

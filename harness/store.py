@@ -91,14 +91,14 @@ class Store:
         for cell in self._cells():
             try:
                 self.read_record(cell)
-            except InvalidRecord as error:
+            except ValueError as error:  # InvalidRecord, or a file name that no cell has
                 destination = self._free_broken_path(cell)
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    self.record_path(cell).rename(destination)
+                    (self.root / "records" / f"{cell}.json").rename(destination)
                 except FileNotFoundError:  # another run on this store was quicker
                     continue
-                _LOG.warning("%s; moved to %s, the cell will be run again", error, destination)
+                _LOG.warning("%s; moved to %s, a cell without a record will be run again", error, destination)
                 moved.append(destination)
         return tuple(moved)
 

@@ -18,8 +18,8 @@ from study.claims import CLAIMS
 from study.protocol import PROTOCOL
 
 TEN = Protocol(tuning_repetitions=(100, 101), final_repetitions=tuple(range(10)), margin=0.005)
-FAMILY = Family("rt-1k", "mini", "torch", "freez+stlr", 2.6)
-LEFT, RIGHT = Selector("torch", "freez+stlr", 2.6), Selector("torch", "freez+stlr", 1.0)
+FAMILY = Family("rt-1k", "mini", "torch", "full+stlr", 2.6)
+LEFT, RIGHT = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
 SUPERIOR = Claim("s", "Left is better.", "superior", LEFT, RIGHT, 0.005)
 EQUIVALENT = Claim("e", "Both are the same.", "equivalent", LEFT, RIGHT, 0.005)
 NOISE = (0.001, -0.001, 0.002, 0.0, -0.002, 0.001, 0.0, 0.002, -0.001, -0.002)
@@ -159,3 +159,19 @@ def test_the_studys_protocol_chooses_and_reports_on_different_seeds():
 
 def test_the_studys_claims_have_distinct_names():
     assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+
+
+def test_sides_tuned_on_unequal_grids_are_not_compared():
+    full, short = {0.004: (0.4, 0.4), 0.008: (0.2, 0.2)}, {0.008: (0.2, 0.2)}
+    equal = [*contrast(-0.02), *tuning(full), *tuning(full, decay=1.0)]
+    assert outcome(SUPERIOR, equal) == "held"
+    assert outcome(SUPERIOR, [*contrast(-0.02), *tuning(full), *tuning(short, decay=1.0)]) == "no data"
+
+
+def test_claims_without_data_count_in_the_family_of_tests():
+    (alone,) = evaluate([SUPERIOR], contrast(-0.02), TEN)
+    others = [replace(SUPERIOR, name=f"s{n}", right=replace(RIGHT, decay=float(n + 3))) for n in range(4)]
+    judged = evaluate([SUPERIOR, *others], contrast(-0.02), TEN)
+    assert [verdict.outcome for verdict in judged[1:]] == ["no data"] * 4
+    assert alone.p is not None
+    assert judged[0].p == pytest.approx(5 * alone.p)

@@ -59,7 +59,7 @@ def test_another_result_for_a_cell_is_refused_and_changes_no_file(tmp_path):
     export(seeds(0), tmp_path)
     other = make_record(cell(), error=0.5)
     with pytest.raises(
-        ConflictingResultError, match=r"rt-1k\.jsonl: .*seed-0 has another result .*0\.5000.*replace=True"
+        ConflictingResultError, match=r"rt-1k\.jsonl: .*seed-0 has another result .*0\.5000.*--overwrite"
     ):
         export([*seeds(0, name="a-first-file"), other], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["rt-1k.jsonl"]

@@ -8,7 +8,7 @@ from sample_record import a_record
 
 from harness.rates import discriminative_rates
 from harness.record import RealisedRates, Record
-from harness.regression import Finding, check_canaries, summary_line
+from harness.regression import Finding, check_canaries, reproduction_lines
 from harness.report.reproduction import compare
 
 GROUPS = ("embedding", "lstm-1", "lstm-2", "lstm-3", "head")
@@ -64,7 +64,7 @@ def test_an_error_outside_the_band_fails_on_either_side(error: float) -> None:
 def test_other_rates_fail_even_where_the_error_is_the_same(broken: RealisedRates) -> None:
     finding = judged(a_canary(0, 0.20, broken))
     assert not finding.passed
-    assert "the optimizer used other rates (peaks" in finding.line
+    assert "the classifier's optimizer used other rates (peaks" in finding.line
 
 
 def test_a_flattened_trace_under_the_committed_peaks_fails() -> None:
@@ -83,6 +83,23 @@ def test_a_flattened_trace_under_the_committed_peaks_fails() -> None:
 )
 def test_another_number_of_steps_or_order_of_groups_fails(broken: RealisedRates) -> None:
     assert not judged(a_canary(0, 0.20, broken)).passed
+
+
+def test_a_canary_whose_recipe_changed_fails_even_where_the_error_is_the_same() -> None:
+    fresh = a_canary(0, 0.20)
+    recipe = fresh.specification.recipe
+    dropouts = replace(recipe.target.dropouts, weight=0.0)
+    changed = replace(recipe, target=replace(recipe.target, dropouts=dropouts))
+    finding = judged(replace(fresh, specification=replace(fresh.specification, recipe=changed)))
+    assert not finding.passed
+    assert "declared otherwise" in finding.line
+
+
+def test_other_rates_of_the_language_model_fail() -> None:
+    fresh = a_canary(0, 0.20)
+    finding = judged(replace(fresh, inputs=replace(fresh.inputs, language_model_rates=rates(decay=1.0))))
+    assert not finding.passed
+    assert "language model's optimizer used other rates" in finding.line
 
 
 def test_rates_that_differ_by_rounding_alone_pass() -> None:
@@ -104,4 +121,7 @@ def test_every_canary_is_judged_and_one_failure_does_not_hide_the_others() -> No
 def test_the_summary_counts_each_outcome() -> None:
     comparisons = compare([a_canary(0, 0.20), a_canary(1, 0.21), a_canary(2, 0.9)], COMMITTED)
     assert Counter(one.agreement for one in comparisons) == {"identical": 2, "drifted": 1}
-    assert summary_line(comparisons) == "3 cells: 2 identical, 1 drifted"
+    *cells, total = reproduction_lines(comparisons)
+    assert total == "3 cells: 2 identical, 1 drifted"
+    assert [line.split()[0] for line in cells] == ["identical", "identical", "drifted"]
+    assert "error 90.00 %, committed 22.00 %, band" in cells[2]

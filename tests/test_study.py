@@ -11,7 +11,7 @@ import pytest
 from harness.plan import plan
 from harness.specification import Cell, cell_id
 from harness.study_definition import Profile
-from harness.unfreezing import epochs_to_thaw
+from harness.unfreezing import trainable_groups
 from study.__main__ import STUDY
 from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS, with_decay
 
@@ -104,7 +104,9 @@ def test_every_arm_gets_the_same_base_rates_and_enough_epochs_to_thaw(name: str)
     for sweep in STUDY.profiles[name].sweeps:
         grids.setdefault((sweep.dataset.name, sweep.recipe.name), set()).add(sweep.base_rates)
         groups = sweep.recipe.size.layers + 2
-        assert epochs_to_thaw(sweep.arm.unfreezing, groups) <= sweep.recipe.classifier.epochs
+        epochs = range(sweep.recipe.classifier.epochs)
+        thawed = [trainable_groups(sweep.arm.unfreezing, epoch, groups) for epoch in epochs]
+        assert sweep.arm.unfreezing == "last" or all(map(any, zip(*thawed, strict=True)))
     assert all(len(grid) == 1 for grid in grids.values())
 
 

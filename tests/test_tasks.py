@@ -125,8 +125,9 @@ def test_tasks_come_after_what_they_need_and_shared_stages_once() -> None:
     assert len(names) == len(set(names)) == 1 + 2 + len(cells)
     for position, task in enumerate(planned):
         assert set(task.needs) <= set(names[:position])
-    general = "language-model/toy/mini/general"
-    target = "language-model/toy/mini/torch/full+discr+stlr/decay-2.6/seed-0"
+    keys = [product_key(stage, "cpu")[:8] for stage in (GeneralModel(DATASET, TRAINED), parent_stage(CELL)) if stage]
+    general = f"language-model/{DATASET.reader}/mini/general/{keys[0]}"
+    target = f"language-model/{DATASET.reader}/mini/torch/full+discr+stlr/decay-2.6/seed-0/{keys[1]}"
     needs = {task.name: task.needs for task in planned}
     assert (needs[general], needs[target]) == ((), (general,))
     assert needs[cell_id(cells[0])] == needs[cell_id(cells[4])] == (target,)  # the label budgets share it
@@ -142,6 +143,6 @@ def test_a_cell_with_random_weights_needs_nothing() -> None:
 def test_stage_names_are_readable() -> None:
     stages: tuple[Stage, ...] = (GeneralModel(DATASET, TRAINED), TargetModel(DATASET, TRAINED, "fastai", TUNED, 3))
     assert [stage_name(stage) for stage in stages] == [
-        "language-model/toy/mini/general",
-        "language-model/toy/mini/fastai/full+discr+stlr/decay-2.6/seed-3",
+        f"language-model/{DATASET.reader}/mini/general",
+        f"language-model/{DATASET.reader}/mini/fastai/full+discr+stlr/decay-2.6/seed-3",
     ]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.specification import Unfreezing
-from harness.unfreezing import epochs_to_thaw, trainable_groups
+from harness.unfreezing import trainable_groups
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
 THAWING: tuple[Unfreezing, ...] = ("all", "gradual", "chain-thaw")
@@ -35,7 +35,7 @@ def test_five_groups_thaw_in_this_order(unfreezing: Unfreezing, rows: list[str])
 @SETTINGS
 @given(st.sampled_from(THAWING), st.integers(1, 12))
 def test_every_group_has_trained_after_the_epochs_to_thaw_and_not_before(unfreezing: Unfreezing, groups: int) -> None:
-    needed = epochs_to_thaw(unfreezing, groups)
+    needed = 1 if unfreezing == "all" else groups
     trained = [any(column) for column in zip(*table_of_truths(unfreezing, needed, groups), strict=True)]
     assert all(trained)
     earlier = table_of_truths(unfreezing, needed - 1, groups)
@@ -49,7 +49,6 @@ def test_all_groups_train_together_in_the_end(unfreezing: Unfreezing, groups: in
 
 
 def test_last_never_trains_another_group() -> None:
-    assert epochs_to_thaw("last", 5) == 1
     assert trainable_groups("last", 1000, 5) == (False, False, False, False, True)
 
 

@@ -46,7 +46,7 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
 
 def resolution_note(verdicts: Sequence[Verdict], protocol: Protocol) -> str | None:
     """Say that superiority cannot be shown where the planned pairs are too few for the sign-flip test, else nothing."""
-    comparisons = sum(verdict.claim.kind == "superior" and verdict.n > 0 for verdict in verdicts)
+    comparisons = sum(verdict.claim.kind == "superior" for verdict in verdicts)
     planned = len(protocol.final_repetitions)
     smallest = min(1.0, comparisons * smallest_sign_flip_p(planned))
     if smallest <= 0.05:

@@ -62,8 +62,8 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in drawings.items()}
     files |= {f"figures/{plate.name}.png": png_bytes(plate.figure) for plate in plates if plate.figure is not None}
     files |= {"tables/errors.md": to_markdown(main).encode(), "tables/errors.tex": to_latex(main).encode()}
-    _write(output, files)
-    (output / "index.html").write_text(page, encoding="utf-8", newline="\n")
+    # The page first: it is what marks the folder as a report, should the rest be interrupted.
+    _write(output, {"index.html": page.encode()} | files)
     return output / "index.html"
 
 

@@ -22,7 +22,7 @@ class Comparison:
     identical     the same result to the bit;
     reproduced    the test error lies in the 99 % prediction interval from the committed ``seeds`` of the same family
                   and base rate, widened by one test item, the step in which an error moves;
-    drifted       it lies outside, or one of the two diverged and the other did not;
+    drifted       it lies outside, or one of the two diverged and the other did not, or the cell is declared otherwise;
     undetermined  not identical, and fewer than two committed seeds to judge by;
     unmatched     no committed record of this cell.
     """
@@ -64,7 +64,7 @@ def _compare(new: Record, old: Record | None, errors: list[float]) -> Comparison
     agreement: Agreement = "drifted"
     if result_digest(new) == result_digest(old):
         agreement = "identical"
-    elif new.result.outcome != old.result.outcome:
+    elif new.result.outcome != old.result.outcome or new.specification != old.specification:
         agreement = "drifted"
     elif interval is None:
         agreement = "undetermined"

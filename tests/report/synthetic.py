@@ -76,7 +76,7 @@ def dataset(name: str) -> Dataset:
     )
 
 
-def cell(name="rt-1k", implementation="torch", decay=2.6, rate=0.008, repetition=0, arm="freez+stlr") -> Cell:
+def cell(name="rt-1k", implementation="torch", decay=2.6, rate=0.008, repetition=0, arm="full+stlr") -> Cell:
     unfreezing = "gradual" if arm.startswith("freez") else "all"
     schedule = "stlr" if arm.endswith("stlr") else "constant"
     return Cell(

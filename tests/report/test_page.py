@@ -24,7 +24,7 @@ INPUTS = ReportInputs(
     comparison=compare([make_record(cell(repetition=0))], RECORDS),
     claims=CLAIMS,
     protocol=PROTOCOL,
-    missing=("rt-1k/mini/torch/freez+stlr/decay-6.76/lr-0.008/seed-1",),
+    missing=("rt-1k/mini/torch/full+stlr/decay-6.76/lr-0.008/seed-1",),
     titles={"rt-1k": "Tomatoes <script>alert(1)</script> & more"},
 )
 
@@ -117,7 +117,7 @@ def test_each_cell_and_each_missing_one_is_listed(report):
     text = report.read_text()
     assert [record.cell for record in RECORDS if f"<code>{record.cell}</code>" not in text] == []
     assert INPUTS.missing[0] in text
-    assert f"python -m study run --cell {min(record.cell for record in RECORDS)[:5]}" in text
+    assert f"python -m study run --profile full --cell {min(record.cell for record in RECORDS)[:5]}" in text
 
 
 def test_figures_and_tables_are_files_as_well(report):

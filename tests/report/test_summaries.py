@@ -78,5 +78,5 @@ def test_summaries_come_in_natural_order_and_can_be_found():
 
 def test_the_swept_arm_is_the_one_with_the_most_decays():
     records = [*finals({0: 0.1}, decay=1.0, arm="a"), *finals({0: 0.1}, decay=1.0), *finals({0: 0.1}, decay=2.6)]
-    assert swept_arm(summarise(records, PROTOCOL)) == "freez+stlr"
+    assert swept_arm(summarise(records, PROTOCOL)) == "full+stlr"
     assert swept_arm(()) is None

@@ -86,7 +86,7 @@ def test_verdicts_name_the_pairs_that_are_missing():
     assert rows[0][-1] == "1 of 2"
 
 
-@pytest.mark.parametrize(("planned", "possible"), [(5, False), (6, True)])
+@pytest.mark.parametrize(("planned", "possible"), [(6, False), (7, True)])
 def test_the_page_says_when_no_claim_of_superiority_can_be_held(planned, possible):
     protocol = Protocol((100,), tuple(range(planned)), 0.005)
     records = [make_record(cell(repetition=n, decay=decay)) for n in range(planned) for decay in (1.0, 2.6)]

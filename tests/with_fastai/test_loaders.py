@@ -9,8 +9,9 @@ import torch
 from fastai.text.data import LMDataLoader, SortedDL
 from parity.small_jobs import BPTT, classifier_job, documents, labelled, language_model_job, spread_lengths
 
+from harness.jobs import held_out_rows
 from harness.scratch.awd_lstm import PADDING
-from harness.with_fastai.loaders import classifier_loaders, evaluation_rows, language_model_loaders
+from harness.with_fastai.loaders import classifier_loaders, language_model_loaders
 
 
 @pytest.mark.parametrize(("count", "trained"), [(5, 5), (6, 6), (7, 6), (8, 8), (13, 12)])
@@ -52,4 +53,4 @@ def test_the_held_out_stream_is_never_shuffled_and_the_training_stream_is() -> N
 
 @pytest.mark.parametrize(("tokens", "rows"), [(3, 1), (4 * BPTT, 2), (1000 * BPTT, 64)])
 def test_held_out_rows_are_some_chunks_long(tokens: int, rows: int) -> None:
-    assert evaluation_rows(replace(language_model_job(), validation=documents([tokens]))) == rows
+    assert held_out_rows(documents([tokens]), BPTT) == rows
