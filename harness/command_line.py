@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -51,13 +52,20 @@ EXPECTED = (
     UnknownNameError,
 )
 
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise typer.BadParameter(f"{name!r} is not cpu, cuda or cuda:N")
+    return name
+
+
 ProfileName = Annotated[str, typer.Option("--profile", help="How much of the study: quick, full, paper.")]
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset; may be repeated.")]
 Implementations = Annotated[list[str] | None, typer.Option("--implementation", help="Only torch or only fastai.")]
-Decays = Annotated[list[float] | None, typer.Option("--decay", help="These decay factors instead; may be repeated.")]
+Decays = Annotated[list[float] | None, typer.Option("--decay", min=1e-3, help="These decays instead; may be repeated.")]
 Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option(callback=_device, help="cpu, cuda or cuda:N.")]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the committed evidence.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder with data sets; default: DFT_DATA.")]

@@ -105,6 +105,31 @@ def cells_table(records: Iterable[Record]) -> Table:
     return Table("Every cell, tuning repetitions included; seconds without the stages it shares.", columns, rows)
 
 
+def datasets_table(records: Iterable[Record]) -> Table:
+    """Build one row for each dataset: sizes, texts left out by reason, licence."""
+    columns = (
+        Column("Dataset"),
+        Column("Labels", numeric=True),
+        Column("Validation", numeric=True),
+        Column("Test", numeric=True),
+        Column("Left out"),
+        Column("Licence"),
+    )
+    one = {record.specification.dataset.name: record for record in records}
+    rows = tuple(
+        (
+            record.specification.dataset.title,
+            "all" if record.specification.dataset.labels is None else f"{record.specification.dataset.labels}",
+            f"{record.result.validation.items}",
+            f"{record.result.test.items}",
+            "; ".join(f"{count} {reason}" for reason, count in record.inputs.dropped.items() if count) or "none",
+            record.specification.dataset.licence,
+        )
+        for _, record in sorted(one.items())
+    )
+    return Table("Documents of each part, and the texts left out of the corpus, by reason.", columns, rows)
+
+
 def environments_table(records: Iterable[Record]) -> Table:
     """Build one row for each distinct environment, with the number of cells that ran in it."""
     counts: dict[tuple[str, ...], int] = {}

@@ -19,6 +19,7 @@ from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.gallery import Plate, gallery
 from harness.report.listings import (
     cells_table,
+    datasets_table,
     environments_table,
     reproduction_table,
     resolution_note,
@@ -93,6 +94,7 @@ def _page(
         left_out=[plate.name for plate in plates if plate.name not in drawings],
         cells=cells_table(inputs.records),
         environments=environments_table(inputs.records),
+        datasets=datasets_table(inputs.records),
         incomplete=[summary for summary in summaries if summary.missing or summary.rate is None],
         on_edge=[summary for summary in summaries if summary.on_edge],
     )
