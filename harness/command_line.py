@@ -34,7 +34,7 @@ from harness.plan import UnknownNameError
 from harness.record import InvalidRecord, Record
 from harness.regression import check_canaries, reproduction_lines
 from harness.report.page import ReportInputs, render
-from harness.report.reproduction import Comparison, compare
+from harness.reproduction import Comparison, compare
 from harness.store import RecordExists, Store, StoreError
 from harness.study_definition import Study
 

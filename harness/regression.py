@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.record import RealisedRates, Record
-from harness.report.reproduction import Comparison, compare
+from harness.reproduction import Comparison, compare
 
 RATE_TOLERANCE = 1e-9
 

@@ -9,7 +9,7 @@ from sample_record import a_record
 from harness.rates import discriminative_rates
 from harness.record import RealisedRates, Record
 from harness.regression import Finding, check_canaries, reproduction_lines
-from harness.report.reproduction import compare
+from harness.reproduction import compare
 
 GROUPS = ("embedding", "lstm-1", "lstm-2", "lstm-3", "head")
 ERRORS = (0.20, 0.21, 0.22, 0.20, 0.22)

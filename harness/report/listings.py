@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness.claims import Protocol, Verdict
 from harness.evidence import natural_key
 from harness.record import Environment, Record
-from harness.report.reproduction import Comparison
 from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points
+from harness.reproduction import Comparison
 from harness.statistics import smallest_sign_flip_p
 
 

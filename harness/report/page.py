@@ -25,9 +25,9 @@ from harness.report.listings import (
     resolution_note,
     verdicts_table,
 )
-from harness.report.reproduction import Comparison
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_latex, to_markdown
+from harness.reproduction import Comparison
 
 MARK = '<meta name="generator" content="harness.report">'
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from synthetic import GROUPS, cell, diverged, make_record, study
+from report.synthetic import GROUPS, cell, diverged, make_record, study
 
 from harness.claims import Protocol
 from harness.report.agreement import agreement, implementation_pairs

@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from synthetic import cell, make_record, study
+from report.synthetic import cell, make_record, study
 
 import harness.report
 from harness.claims import Protocol
 from harness.report.page import ReportInputs, render
-from harness.report.reproduction import compare
+from harness.reproduction import compare
 from study.claims import CLAIMS
 
 ROOT = Path(harness.report.__file__).parents[2]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import cell, diverged, make_record, study
+from report.synthetic import cell, diverged, make_record, study
 
 from harness.claims import Protocol
 from harness.report.summaries import difference_to_uniform, find, summarise, swept_arm

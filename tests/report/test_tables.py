@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import cell, diverged, make_record
+from report.synthetic import cell, diverged, make_record
 
 from harness.claims import Protocol, evaluate
 from harness.report.listings import cells_table, environments_table, resolution_note, verdicts_table

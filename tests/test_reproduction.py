@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from synthetic import ITEMS, cell, diverged, make_record
+from report.synthetic import ITEMS, cell, diverged, make_record
 
-from harness.report.reproduction import compare
+from harness.reproduction import compare
 from harness.statistics import prediction_interval
 
 ERRORS = (0.20, 0.21, 0.22, 0.20, 0.22)
