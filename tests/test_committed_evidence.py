@@ -1,0 +1,53 @@
+"""The committed records: readable, complete where the canaries need them, and what the committed tables show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import evidence
+from harness.campaign import Selection, planned
+from harness.record import Record
+from harness.report.summaries import summarise
+from harness.report.tables import errors_table, to_latex, to_markdown
+from harness.reproduction import compare
+from harness.specification import cell_id
+from study.__main__ import STUDY
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def committed() -> tuple[Record, ...]:
+    return evidence.load(ROOT / "results")
+
+
+def test_every_canary_has_a_band_to_be_judged_by(committed: tuple[Record, ...]) -> None:
+    by_cell = {record.cell: record for record in committed}
+    cells = [cell_id(cell) for cell in planned(STUDY, Selection("canary"), committed).cells]
+    assert {cell.split("/")[2] for cell in cells} == {"torch", "fastai"}
+    for comparison in compare([by_cell[cell] for cell in cells], committed):
+        assert comparison.agreement == "identical"
+        assert comparison.interval is not None
+        assert comparison.interval[1] - comparison.interval[0] < 0.25
+
+
+def test_the_quick_profile_is_a_sample_of_the_committed_cells(committed: tuple[Record, ...]) -> None:
+    cells = planned(STUDY, Selection("quick"), committed).cells
+    assert evidence.missing(cells, committed) == ()
+
+
+def test_committed_records_were_made_by_committed_code_from_the_declared_cells(committed: tuple[Record, ...]) -> None:
+    declared = {cell_id(cell): cell for cell in planned(STUDY, Selection("full"), committed).cells}
+    for record in committed:
+        assert not record.environment.modified
+        assert record.specification == declared[record.cell]
+
+
+@pytest.mark.parametrize(("name", "written"), [("errors.md", to_markdown), ("errors.tex", to_latex)])
+def test_committed_tables_show_the_committed_records(committed: tuple[Record, ...], name: str, written: object) -> None:
+    titles = {key: dataset.title for key, dataset in STUDY.datasets.items()}
+    table = errors_table(summarise(committed, STUDY.protocol), titles)
+    assert callable(written)
+    assert (ROOT / "paper" / "tables" / name).read_text(encoding="utf-8") == written(table)
