@@ -73,7 +73,8 @@ def files(folder):
 
 def test_the_same_input_gives_the_same_bytes_in_another_process_too(report, tmp_path):
     code = "import test_page as t; from pathlib import Path; t.render(t.INPUTS, Path(__import__('sys').argv[1]))"
-    paths = f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT)!r}]; "
+    folders = [str(folder) for folder in (Path(__file__).parent, ROOT / "tests", ROOT)]
+    paths = f"import sys; sys.path[:0] = {folders!r}; "
     subprocess.run([sys.executable, "-c", paths + code, str(tmp_path / "out")], check=True)
     assert files(tmp_path / "out") == files(report.parent)
 
@@ -100,6 +101,7 @@ def test_the_sections_come_in_order(report):
         "Errors",
         "Figures",
         "All cells",
+        "Data sets",
         "Environments",
         "What is missing",
         "Running one cell again",
