@@ -108,7 +108,7 @@ def measure(
         ids = [cell_id(cell) for cell in current.cells]
         stored = stored_records(place.store, current.cells)
         if tried.issuperset(ids):
-            return Measurement(stored, failed, None)
+            return Measurement(stored, failed | _still_waiting(current), None)
         tasks = needed_tasks([cell for cell in current.cells if cell_id(cell) not in failed], place)
         with ProgressView([task.name for task in tasks], workers) as view:
             outcome = run(tasks, Engine(place), workers, place.store, view)
@@ -116,6 +116,16 @@ def measure(
         if outcome.stopped:
             return Measurement(stored_records(place.store, current.cells), failed, outcome.stopped)
         tried.update(ids)
+
+
+def _still_waiting(current: Plan) -> dict[str, str]:
+    """Families whose final cells could not be planned, because tuning cells failed."""
+    return {
+        f"{family.dataset}/{family.recipe}/{family.implementation}/{family.arm}/decay-{family.decay:g}": (
+            "its final cells wait for tuning cells that failed"
+        )
+        for family in current.waiting
+    }
 
 
 def needed_tasks(cells: Sequence[Cell], place: Workplace) -> tuple[Task, ...]:

@@ -170,6 +170,18 @@ def test_broken_data_fail_their_own_cells_and_no_others(tmp_path: Path, monkeypa
         assert f"content digest {found}, declared {world.study.datasets['tiny-news'].digest}" in message
 
 
+def test_final_cells_whose_tuning_failed_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "run", run_here)
+    world = tiny(tmp_path)
+    questions = tmp_path / "data/trec/train_5500.label"
+    questions.write_bytes(questions.read_bytes() + questions.read_bytes().splitlines(keepends=True)[0])
+    outcome = measure(world.study, Selection("full", decays=(2.6,)), world.place(tmp_path / "store"), 1, ())
+    waiting = [name for name, reason in outcome.failed.items() if "wait for tuning" in reason]
+    assert len(waiting) == 1
+    assert waiting[0].startswith("tiny-questions/")
+    assert waiting[0].endswith("/decay-2.6")
+
+
 def test_a_record_of_another_specification_is_refused_by_path(reference: Reference, tmp_path: Path) -> None:
     world, store = reference.world, Store(tmp_path / "store")
     name = cell_id(world.cell())
