@@ -22,7 +22,6 @@ from harness.specification import Arm, Implementation, LanguageModelArm, Recipe
 from harness.weights import encoder_only, initial_head, initial_language_model
 from harness.workplace import implementation_module
 
-BATCHES = 24
 SHORT, LONG = 24, 216  # tokens a document: a sentence, three chunks
 SIDES: tuple[Implementation, Implementation] = ("torch", "fastai")
 
@@ -30,14 +29,18 @@ LANGUAGE_MODEL = LanguageModelArm("benchmark", schedule="constant", decay=2.6)
 CLASSIFIER = Arm("benchmark", unfreezing="all", schedule="constant", decay=2.6, start="random")
 
 
-def run_benchmark(recipe: Recipe, rounds: int, device: str, threads: int, console: Console) -> None:
-    """Print tokens per second of both implementations, medians over ``rounds``, and the median ratio."""
+def run_benchmark(recipe: Recipe, rounds: int, batches: int, where: tuple[str, int], console: Console) -> None:
+    """Print tokens per second of both implementations, medians over ``rounds``, and the median ratio.
+
+    A measurement is ``batches`` training steps, on (device, threads).
+    """
+    device, threads = where
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     table = Table(title=f"training tokens/s, recipe {recipe.name}, {device}, {threads} thread(s), {rounds} rounds")
     for heading in ("stage", *SIDES, "torch/fastai", "range of the ratio"):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
-    for name, speed in _stages(recipe, device).items():
+    for name, speed in _stages(recipe, batches, device).items():
         pairs = [[speed(side) for side in SIDES] for _ in range(rounds + 1)][1:]  # the first round warms up
         ratios = [ours / theirs for ours, theirs in pairs]
         speeds = [f"{median(column):,.0f}" for column in zip(*pairs, strict=True)]
@@ -45,12 +48,12 @@ def run_benchmark(recipe: Recipe, rounds: int, device: str, threads: int, consol
     console.print(table)
 
 
-def _stages(recipe: Recipe, device: str) -> dict[str, Callable[[Implementation], float]]:
+def _stages(recipe: Recipe, batches: int, device: str) -> dict[str, Callable[[Implementation], float]]:
     """Stage name to a function that trains once with an implementation and returns tokens per second."""
     size, target, classifier = recipe.size, recipe.target, recipe.classifier
     start = initial_language_model(size.max_vocabulary, size, seed=0)
     seeds = {"order": 0, "dropout": 0}
-    text = _documents(BATCHES * target.batch_size, target.bptt, size.max_vocabulary)
+    text = _documents(batches * target.batch_size, target.bptt, size.max_vocabulary)
     language_model = LanguageModelJob(
         size, replace(target, epochs=1), LANGUAGE_MODEL, start, text, text[: 4 * target.batch_size], seeds, device
     )
@@ -60,7 +63,7 @@ def _stages(recipe: Recipe, device: str) -> dict[str, Callable[[Implementation],
         return outcome.tokens / outcome.seconds
 
     def train_classifier(length: int) -> Callable[[Implementation], float]:
-        documents = _documents(BATCHES * classifier.batch_size, length, size.max_vocabulary)
+        documents = _documents(batches * classifier.batch_size, length, size.max_vocabulary)
         labelled = LabelledDocuments(documents, np.arange(len(documents)) % 2)
         small = LabelledDocuments(documents[:8], labelled.labels[:8])
         weights = encoder_only(start) | initial_head(size.embedding, 2, classifier, seed=0)

@@ -48,8 +48,13 @@ class Measurement:
 
 def workplace(store: Path, data: Path | None, device: str) -> Workplace:
     """A workplace with the sources that the user's settings name."""
+    return Workplace(Store(store), data_sources(data), MODELS, device)
+
+
+def data_sources(data: Path | None) -> Sources:
+    """The user's cache, and the folder ``data``, or the one that the user's settings name."""
     sources = default_sources()
-    return Workplace(Store(store), Sources(sources.cache, data or sources.folder), MODELS, device)
+    return Sources(sources.cache, data or sources.folder)
 
 
 def selected_profile(study: Study, selection: Selection) -> Profile:

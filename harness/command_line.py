@@ -20,8 +20,10 @@ from rich.console import Console
 
 from harness import evidence
 from harness.campaign import (
+    MODELS,
     Selection,
     SpecificationError,
+    data_sources,
     measure,
     planned,
     show_plan,
@@ -30,7 +32,7 @@ from harness.campaign import (
 from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
-from harness.plan import UnknownNameError
+from harness.plan import UnknownNameError, choose
 from harness.record import InvalidRecord, Record
 from harness.regression import check_canaries, reproduction_lines
 from harness.report.page import ReportInputs, render
@@ -199,34 +201,48 @@ def regress(
 @app.command()
 def bench(
     context: typer.Context,
+    recipe: Annotated[str, typer.Option(help="Recipe whose sizes and batches are measured.")] = "compact",
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each side, taken in turn.")] = 5,
+    batches: Annotated[int, typer.Option(min=2, help="Training steps in one measurement.")] = 24,
     device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the one process that runs both.")] = 1,
 ) -> None:
-    """Measure tokens per second of both implementations on the same batches, side by side in one run."""
+    """Measure both implementations on the same batches, side by side, and the distance from the machine's limit."""
     from harness.benchmark import run_benchmark  # noqa: PLC0415  (imports torch and fastai)
+    from harness.limits import show_limits  # noqa: PLC0415
 
-    recipe = context.obj.profiles["canary"].sweeps[0].recipe
-    run_benchmark(recipe, rounds, device, threads, Console())
+    recipes = {sweep.recipe.name: sweep.recipe for profile in context.obj.profiles.values() for sweep in profile.sweeps}
+    chosen = recipes[choose("recipe", recipe, recipes)]
+    run_benchmark(chosen, rounds, batches, (device, threads), Console())
+    show_limits(chosen, rounds, device, Console())
 
 
 @app.command()
 def pretrain(
     context: typer.Context,
-    profile: ProfileName = "quick",
-    dataset: Datasets = None,
+    models: Annotated[list[str] | None, typer.Argument(help="Declared models; default: all.")] = None,
     workers: Workers = DEFAULT_WORKERS,
     device: Device = "cpu",
-    store: StoreFolder = DEFAULT_STORE,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Where a run goes on from; default: the user's cache.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Where finished models go.")] = MODELS,
     data: Data = None,
 ) -> None:
-    """Train the general language models that a profile starts from, and say where they are."""
-    from harness.pretraining import pretrain_models  # noqa: PLC0415  (imports torch)
+    """Pre-train the general language models on Wikipedia; run it again to go on after an interruption."""
+    from harness.general.pretraining import Places  # noqa: PLC0415  (imports torch)
+    from harness.general.pretraining import pretrain as train  # noqa: PLC0415
 
-    lines, failed = pretrain_models(context.obj, Selection(profile, dataset), workplace(store, data, device), workers)
-    for line in lines:
+    declared = context.obj.pretraining
+    sources = data_sources(data)
+    places = Places(sources, checkpoints or sources.cache / "checkpoints", output)
+    for name in [choose("model", model, declared) for model in models or declared]:
+        try:
+            line = train(declared[name], places, workers, device)
+        except KeyboardInterrupt:
+            Console(stderr=True).print("interrupted: run the same command again to go on from the last checkpoint")
+            raise typer.Exit(130) from None
         Console().print(line, soft_wrap=True, highlight=False)
-    _exit_if(failed)
 
 
 def _committed(results: Path) -> tuple[Record, ...]:

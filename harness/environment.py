@@ -36,6 +36,7 @@ TRAINING_SOURCES = (
     "harness/corpus/vocabulary.py",
     "harness/scratch/awd_lstm.py",
     "harness/scratch/batches.py",
+    "harness/scratch/cross_entropy.py",
     "harness/scratch/models.py",
     "harness/scratch/optimizer.py",
     "harness/scratch/training.py",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.claims import Claim, Protocol
+from harness.general.recipe import PretrainingRecipe
 from harness.specification import Arm, Dataset, Implementation, Recipe
 
 
@@ -45,3 +46,4 @@ class Study:
     profiles: Mapping[str, Profile]
     claims: tuple[Claim, ...]
     protocol: Protocol
+    pretraining: Mapping[str, PretrainingRecipe]

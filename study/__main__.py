@@ -7,10 +7,13 @@ from harness.study_definition import Study
 from study.arms import ARMS
 from study.claims import CLAIMS
 from study.datasets import DATASETS
+from study.pretraining import PRETRAINING
 from study.profiles import PROFILES
 from study.protocol import PROTOCOL
 
-STUDY = Study(datasets=DATASETS, arms=ARMS, profiles=PROFILES, claims=CLAIMS, protocol=PROTOCOL)
+STUDY = Study(
+    datasets=DATASETS, arms=ARMS, profiles=PROFILES, claims=CLAIMS, protocol=PROTOCOL, pretraining=PRETRAINING
+)
 
 if __name__ == "__main__":
     main(STUDY)

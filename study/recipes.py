@@ -12,6 +12,9 @@ CLASSIFIER = ClassifierRecipe(
     epochs=6, batch_size=32, bptt=72, max_length=1440, head_hidden=50, head_dropout=0.1, dropouts=CLASSIFIER_DROPOUTS
 )
 
+# The shipped models' vocabulary is larger than a data set's; words they share keep their embedding.
+COMPACT_SIZE = ModelSize(embedding=128, hidden=256, layers=3, max_vocabulary=20_000)
+
 MINI = Recipe(
     name="mini",
     size=ModelSize(embedding=64, hidden=128, layers=3, max_vocabulary=4000),

@@ -30,9 +30,8 @@ def test_three_rows_compare_both_implementations_on_the_same_jobs(monkeypatch: p
     for side, module in (("torch", scratch), ("fastai", with_fastai)):
         for function in ("fine_tune_language_model", "fine_tune_classifier"):
             spy(monkeypatch, seen, side, module, function)
-    monkeypatch.setattr(benchmark, "BATCHES", 2)
     written = io.StringIO()
-    benchmark.run_benchmark(RECIPE, 1, "cpu", 1, Console(file=written, width=160))
+    benchmark.run_benchmark(RECIPE, 1, 2, ("cpu", 1), Console(file=written, width=160))
     rows = re.findall(r"│ (\w[^│]*?) *│ *([\d,]+) │ *([\d,]+) │ *([\d.]+) │ *[\d.]+ to [\d.]+ *│", written.getvalue())
     assert [row[0] for row in rows] == [
         "language model, 4 × 8",

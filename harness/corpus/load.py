@@ -36,7 +36,7 @@ def load(dataset: Dataset, sources: Sources) -> RawTexts:
     return raw
 
 
-def _read_source(dataset: Dataset, reader: Reader, sources: Sources) -> RawTexts:
+def _read_source(dataset: Dataset, reader: Reader[RawTexts], sources: Sources) -> RawTexts:
     origin = find(dataset.reader, reader, sources)
     raw = reader.parse(origin.files)
     _check_digest(dataset, raw, origin)

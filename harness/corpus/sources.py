@@ -10,6 +10,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_dir
 
@@ -41,7 +42,7 @@ def default_sources() -> Sources:
     return Sources(Path(cache), Path(folder) if folder else None)
 
 
-def find(name: str, reader: Reader, sources: Sources) -> Origin:
+def find(name: str, reader: Reader[Any], sources: Sources) -> Origin:
     """Choose the first source that has the files of the publication ``name``.
 
     Raises:
@@ -64,7 +65,7 @@ def find(name: str, reader: Reader, sources: Sources) -> Origin:
     return origin
 
 
-def _in_folder(reader: Reader, folder: Path | None, tried: list[str]) -> Origin | None:
+def _in_folder(reader: Reader[Any], folder: Path | None, tried: list[str]) -> Origin | None:
     if folder is None:
         tried.append("no folder was named (DFT_DATA)")
         return None
@@ -96,7 +97,7 @@ def _in_package(package: PackageFile | None, tried: list[str]) -> Origin | None:
     return Origin((path,), remedy)
 
 
-def _at_address(name: str, reader: Reader, cache: Path, tried: list[str]) -> Origin | None:
+def _at_address(name: str, reader: Reader[Any], cache: Path, tried: list[str]) -> Origin | None:
     if not reader.addresses:
         return None
     folder = cache / "downloads" / name

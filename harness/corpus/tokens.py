@@ -7,12 +7,15 @@ the memory of a small machine.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+
+CACHED_WORDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,29 @@ class TokenisedTexts:
 
 def tokenise(texts: Sequence[str]) -> TokenisedTexts:
     """Tokenise every text as ``fastai.text.core.Tokenizer`` with its default rules and spaCy does."""
-    # Imported here: it takes seconds, and a corpus that comes from the cache must not pay for it.
-    from fastai.text.core import SpacyTokenizer, defaults, replace_space  # noqa: PLC0415
+    from fastai.text.core import defaults, replace_space  # noqa: PLC0415  (see _pipe)
 
     prepared = (reduce(lambda text, rule: rule(text), defaults.text_proc_rules, text) for text in texts)
     numbers: dict[str, int] = {}
     documents = []
-    # The pipe inside SpacyTokenizer: the list types that fastai wraps around it nearly double the time.
-    for document in SpacyTokenizer().pipe(prepared):
+    for document in _pipe()(prepared):
         tokens = (replace_space(token.text) for token in document)
         documents.append(np.array([numbers.setdefault(token, len(numbers)) for token in tokens], dtype=np.int64))
     return TokenisedTexts(tuple(documents), tuple(numbers))
+
+
+@cache
+def _pipe() -> Callable[[Iterable[str]], Iterable[Any]]:
+    """The pipe inside fastai's SpacyTokenizer: the list types that fastai wraps around it nearly double the time.
+
+    Its cache of words, once it holds 10,000, takes no more; on an encyclopaedia that doubles the time again.
+    """
+    # Imported here: it takes seconds, and a corpus that comes from the cache must not pay for it.
+    from fastai.text.core import SpacyTokenizer  # noqa: PLC0415
+
+    pipe: Any = SpacyTokenizer().pipe
+    pipe.__self__.tokenizer.max_cache_size = CACHED_WORDS
+    return cast(Callable[[Iterable[str]], Iterable[Any]], pipe)
 
 
 def tokenizer_version() -> str:

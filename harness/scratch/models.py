@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from harness.rates import NamedParameters, layer_groups
 from harness.scratch.awd_lstm import PADDING, AwdLstm, Dropout, LayerState
+from harness.scratch.cross_entropy import linear_cross_entropy
 from harness.specification import ClassifierRecipe, Dropouts, LanguageModelArm, ModelSize
 
 
@@ -28,10 +29,23 @@ class LanguageModel(nn.Module):
             Logits (batch, time, words), the raw and the dropped-out encoder output (batch, time, embedding; for
             TAR and AR), and the new state.
         """
-        raw, state = self.encoder(tokens, state, generator)
-        dropped = self.output_dropout(raw, generator)
+        raw, dropped, state = self._encode(tokens, state, generator)
         logits = nn.functional.linear(dropped, self.encoder.embedding.weight, self.decoder_bias)
         return logits, raw, dropped, state
+
+    def loss(
+        self, tokens: Tensor, targets: Tensor, state: list[LayerState], generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor, Tensor, list[LayerState]]:
+        """As ``forward``, with the mean cross-entropy of targets (batch, time) instead of the logits."""
+        raw, dropped, state = self._encode(tokens, state, generator)
+        decoder = self.encoder.embedding.weight, self.decoder_bias
+        return linear_cross_entropy(dropped.flatten(0, 1), *decoder, targets.flatten()), raw, dropped, state
+
+    def _encode(
+        self, tokens: Tensor, state: list[LayerState], generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor, list[LayerState]]:
+        raw, state = self.encoder(tokens, state, generator)
+        return raw, self.output_dropout(raw, generator), state
 
 
 class ConcatPoolingHead(nn.Module):

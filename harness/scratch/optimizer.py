@@ -23,6 +23,7 @@ def adamw(optimization: Optimization) -> MakeOptimizer:
         betas=(optimization.beta1, optimization.beta2),
         eps=optimization.epsilon,
         weight_decay=optimization.weight_decay,
+        fused=True,
     )
 
 

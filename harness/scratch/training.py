@@ -102,8 +102,7 @@ class _LanguageModelTrainer:
         return float(loss_sum) / seen
 
     def _step(self, tokens: Tensor, targets: Tensor, state: list[LayerState]) -> tuple[Tensor, list[LayerState]]:
-        logits, raw, dropped, state = self.model(tokens, state, self.dropout)
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss, raw, dropped, state = self.model.loss(tokens, targets, state, self.dropout)
         torch.autograd.backward(loss + penalties(raw, dropped, self.job.recipe.optimization))
         self.log.observe(self.optimizer.step(factors(self.job.arm.schedule, len(self.log.steps), self.total_steps)))
         return loss.detach(), state

@@ -1,0 +1,154 @@
+"""Stage 1 from beginning to end: prepare the text, train, judge, and write the model that ships."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as Remaining
+
+from harness.corpus.general import GeneralText, general_text
+from harness.corpus.sources import Sources
+from harness.environment import environment
+from harness.general.checkpoints import Checkpoint, run_key
+from harness.general.recipe import PretrainingRecipe
+from harness.general.replica import Replica, reading_order, total_steps
+from harness.general.trainer import Run, shared, train
+from harness.scratch.models import LanguageModel
+from harness.scratch.training import perplexity
+from harness.seeds import derive_seed
+from harness.weights import Weights, initial_language_model, save, weights_digest
+
+PRECISION = "float32"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run reads and writes: data, checkpoints (outside the repository), finished models."""
+
+    sources: Sources
+    checkpoints: Path
+    models: Path
+
+
+def pretrain(recipe: PretrainingRecipe, places: Places, workers: int, device: str) -> str:
+    """Train the model that ``recipe`` declares, or go on from its checkpoint, and write it to ``places.models``.
+
+    Returns:
+        One line: the file, its digest and its perplexities.
+
+    Raises:
+        CorpusError: when the text cannot be obtained.
+        WeightsError: when the checkpoint is damaged or of another run.
+        FloatingPointError: when training diverges.
+    """
+    environment(device, PRECISION, 1)  # remembered as it is now; the commit may move on during hours of training
+    with _progress() as progress:
+        reading = progress.add_task("text", total=1.0, loss="")
+        text = general_text(
+            recipe.corpus,
+            recipe.size.max_vocabulary,
+            places.sources,
+            workers,
+            lambda done: progress.update(reading, completed=done),
+        )
+        progress.update(reading, completed=1.0)
+        checkpoint, run = _train(recipe, text, places, (workers, device), progress)
+    return _ship(recipe, text, run, checkpoint, places.models, workers)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"))
+    return Progress(*columns, TimeElapsedColumn(), Remaining())
+
+
+def _train(
+    recipe: PretrainingRecipe, text: GeneralText, places: Places, where: tuple[int, str], progress: Progress
+) -> tuple[Checkpoint, Run]:
+    workers, device = where
+    rows = reading_order(text.training, text.offsets, recipe)
+    seed = derive_seed(recipe.corpus.name, "general", recipe.seed, "initialisation")
+    key = run_key(recipe, text.digest, PRECISION)
+    run = Run(
+        recipe=recipe,
+        start=initial_language_model(len(text.vocabulary), recipe.size, seed),
+        rows=shared(torch.from_numpy(rows)),
+        steps=total_steps(rows, recipe),
+        device=device,
+        checkpoint=places.checkpoints / f"{recipe.name}-{key[:8]}.safetensors",
+        key=key,
+    )
+    bar = progress.add_task(recipe.name, total=run.steps, loss="")
+    return train(run, workers, _Reporter(progress, bar)), run
+
+
+class _Reporter:
+    """Shows steps and loss; where there is no terminal, a line now and then."""
+
+    def __init__(self, progress: Progress, bar: TaskID) -> None:
+        self._progress, self._bar = progress, bar
+
+    def __call__(self, steps: int, loss: float) -> None:
+        self._progress.update(self._bar, completed=steps, loss=f"loss {loss:.3f}")
+        if not self._progress.console.is_terminal and steps % 100 == 0:
+            self._progress.console.print(f"step {steps}: loss {loss:.3f}", highlight=False)
+
+
+def _ship(
+    recipe: PretrainingRecipe, text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, workers: int
+) -> str:
+    """Round the weights to float16, judge the rounded model, and write weights, vocabulary and record."""
+    rounded = {name: tensor.half() for name, tensor in weights_of(run, checkpoint).items()}
+    judged = judge(recipe, {name: tensor.float() for name, tensor in rounded.items()}, text, run.device)
+    surroundings = environment(run.device, PRECISION, 1)
+    facts = {
+        "recipe": asdict(recipe),
+        "perplexity": judged,
+        "corpus": {"digest": text.digest, "documents": len(text.offsets) - 1, "dropped": text.dropped},
+        "vocabulary": len(text.vocabulary),
+        "steps": checkpoint.steps,
+        "tokens": checkpoint.steps * recipe.step_tokens,
+        "tokens_available": len(text.training),
+        "losses": [round(loss, 4) for loss in checkpoint.losses],
+        "seconds": round(checkpoint.seconds),
+        "workers": workers,
+        "environment": asdict(surroundings),
+        "host": platform.machine(),
+        "digest": weights_digest(rounded),
+    }
+    models.mkdir(parents=True, exist_ok=True)
+    path = models / f"{recipe.name}.safetensors"
+    save(rounded, path, {"record": f"{recipe.name}.json"})
+    _write_text(models / f"{recipe.name}.vocabulary.json", json.dumps(text.vocabulary, ensure_ascii=False, indent=0))
+    _write_text(models / f"{recipe.name}.json", json.dumps(facts, indent=1, sort_keys=True))
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in judged.items())
+    return f"{path}: digest {facts['digest']}; perplexity {shown}"
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def weights_of(run: Run, checkpoint: Checkpoint) -> Weights:
+    """The weights of a checkpoint by name."""
+    replica = Replica(run.recipe, run.start, run.rows.numpy(), "cpu")
+    replica.flat.copy_(checkpoint.weights)
+    return {name: tensor.detach().clone() for name, tensor in replica.model.state_dict().items()}
+
+
+def judge(recipe: PretrainingRecipe, weights: Weights, text: GeneralText, device: str) -> Mapping[str, float]:
+    """Perplexity per token, ``xxunk`` included, over the whole vocabulary, on each evaluation text."""
+    model = LanguageModel(len(text.vocabulary), recipe.size, recipe.dropouts)
+    model.load_state_dict(weights)
+    model.to(device)
+    step = 1 if recipe.direction == "forward" else -1
+    return {
+        name: round(perplexity(model, (ids.astype(np.int64)[::step].copy(),), recipe.bptt), 3)
+        for name, ids in text.evaluation.items()
+    }

@@ -1,0 +1,215 @@
+"""Data-parallel pre-training: every process has a replica, shares gradients, and takes the same optimizer step.
+
+Gradients and LSTM states lie in shared memory in two slots that take turns, so one barrier a step suffices:
+nobody writes a slot again before everybody has passed the barrier after reading it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+from torch import multiprocessing as torch_multiprocessing
+
+from harness.general.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from harness.general.recipe import PretrainingRecipe
+from harness.general.replica import Replica
+from harness.schedules import factors
+from harness.scratch.awd_lstm import LayerState
+from harness.weights import Weights
+
+CHECKPOINT_SECONDS = 120.0
+STEP_TIMEOUT_SECONDS = 600.0
+
+
+class Barrier(Protocol):
+    """What all processes wait at after their gradients; as ``threading.Barrier``."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for all."""
+
+    def abort(self) -> None:
+        """Make all that wait, now or later, fail."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """What the processes share: for each of two slots and each shard, its gradient, its LSTM state, its loss."""
+
+    gradients: Tensor  # (2, shards, weights)
+    states: Tensor  # (2, shards, state)
+    losses: Tensor  # (2, shards)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A pre-training run as each process gets it."""
+
+    recipe: PretrainingRecipe
+    start: Weights
+    rows: Tensor  # token ids, (shards · rows, tokens per row), 16 bits
+    steps: int
+    device: str
+    checkpoint: Path
+    key: str
+
+
+Report = Callable[[int, float], None]  # steps done, mean cross-entropy of late
+
+
+def train(run: Run, workers: int, report: Report) -> Checkpoint:
+    """Train from the last checkpoint, or from the start, to the last step; returns where it ended.
+
+    Raises:
+        WeightsError: when the checkpoint is damaged or of another run.
+        threading.BrokenBarrierError: when another worker process died.
+        FloatingPointError: when the loss is not finite.
+    """
+    board = _board(run, read_checkpoint(run.checkpoint, run.key))
+    context = torch_multiprocessing.get_context("spawn")
+    barrier = context.Barrier(workers)
+    others = [
+        context.Process(target=_follow, args=(run, board, barrier, rank, workers), daemon=True)
+        for rank in range(1, workers)
+    ]
+    for process in others:
+        process.start()
+    threading.Thread(target=_watch, args=(others, barrier), daemon=True).start()
+    worker = _Worker(run, board, barrier, range(0, run.recipe.shards, workers))
+    return worker.lead(report)
+
+
+def _watch(others: Sequence[BaseProcess], barrier: Barrier) -> None:
+    """Break the barrier when a process ends badly, so that nobody waits for it."""
+    running = list(others)
+    while running:
+        wait([process.sentinel for process in running])
+        ended = [process for process in running if not process.is_alive()]
+        running = [process for process in running if process.is_alive()]
+        if any(process.exitcode for process in ended):
+            barrier.abort()
+
+
+def _follow(run: Run, board: Board, barrier: Barrier, rank: int, workers: int) -> None:
+    for _ in _Worker(run, board, barrier, range(rank, run.recipe.shards, workers)).steps():
+        pass
+
+
+def _board(run: Run, checkpoint: Checkpoint | None) -> Board:
+    recipe = run.recipe
+    weights = sum(tensor.numel() for tensor in run.start.values())
+    units = [recipe.size.hidden] * (recipe.size.layers - 1) + [recipe.size.embedding]
+    shapes = ((weights,), (2 * recipe.rows * sum(units),), ())
+    tensors = [torch.zeros((2, recipe.shards, *shape), device=run.device) for shape in shapes]
+    if checkpoint is not None:
+        tensors[1][(checkpoint.steps - 1) % 2] = checkpoint.states.to(run.device)
+    return Board(*map(shared, tensors))
+
+
+def shared(tensor: Tensor) -> Tensor:
+    """The tensor, moved to memory that other processes see."""
+    return cast(Tensor, tensor.share_memory_())  # type: ignore[no-untyped-call]
+
+
+class _Worker:
+    """One process: computes its shards' gradients and applies everybody's."""
+
+    def __init__(self, run: Run, board: Board, barrier: Barrier, shards: Sequence[int]) -> None:
+        if run.device == "cpu":
+            torch.set_num_threads(1)
+        self.run, self.board, self.barrier, self.shards = run, board, barrier, shards
+        self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.device)
+        self.checkpoint = read_checkpoint(run.checkpoint, run.key)
+        self.done = 0 if self.checkpoint is None else self.checkpoint.steps
+        self.flat = torch.nn.Parameter(self.replica.flat)
+        optimization = run.recipe.optimization
+        self.optimizer = torch.optim.AdamW(
+            [self.flat],
+            lr=run.recipe.base_rate,
+            betas=(optimization.beta1, optimization.beta2),
+            eps=optimization.epsilon,
+            weight_decay=optimization.weight_decay,
+            fused=True,
+        )
+        if self.checkpoint is not None:
+            self._restore(self.checkpoint)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.flat.data.copy_(checkpoint.weights)
+        self.optimizer.state[self.flat] = {
+            "step": torch.tensor(float(checkpoint.steps), device=self.flat.device),
+            "exp_avg": checkpoint.first_moment.to(self.flat.device),
+            "exp_avg_sq": checkpoint.second_moment.to(self.flat.device),
+        }
+
+    def steps(self) -> Iterator[int]:
+        """Take the remaining steps; yields the slot that each step used."""
+        for step in range(self.done, self.run.steps):
+            slot = step % 2
+            for shard in self.shards:
+                before = self._unpack(self.board.states[1 - slot, shard])
+                loss, after = self.replica.gradient(step, shard, before, self.board.gradients[slot, shard])
+                self.board.losses[slot, shard] = loss
+                torch.cat([part.reshape(-1) for pair in after for part in pair], out=self.board.states[slot, shard])
+            self.barrier.wait(STEP_TIMEOUT_SECONDS)
+            self._apply(step, slot)
+            self.done = step + 1
+            yield slot
+
+    def _unpack(self, state: Tensor) -> list[LayerState]:
+        size, rows = self.run.recipe.size, self.run.recipe.rows
+        units = [size.hidden] * (size.layers - 1) + [size.embedding]
+        pieces = torch.split(state, [rows * width for width in units for _ in range(2)])
+        views = [piece.view(1, rows, -1) for piece in pieces]
+        return list(zip(views[::2], views[1::2], strict=True))
+
+    def _apply(self, step: int, slot: int) -> None:
+        gradient = self.board.gradients[slot].mean(dim=0)
+        norm = torch.linalg.vector_norm(gradient)
+        gradient *= (self.run.recipe.largest_norm / (norm + 1e-6)).clamp(max=1.0)
+        self.flat.grad = gradient
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.run.recipe.base_rate * factors("stlr", step, self.run.steps).rate
+        self.optimizer.step()
+
+    def lead(self, report: Report) -> Checkpoint:
+        """Take the remaining steps, report, and write checkpoints every two minutes and at the end."""
+        earlier = self.checkpoint.seconds if self.checkpoint else 0.0
+        losses = list(self.checkpoint.losses) if self.checkpoint else []
+        checkpoint, stretch = self.checkpoint, []
+        started = saved = time.perf_counter()
+        for slot in self.steps():
+            stretch.append(float(self.board.losses[slot].mean()))
+            report(self.done, sum(stretch[-50:]) / len(stretch[-50:]))
+            now = time.perf_counter()
+            if self.done == self.run.steps or now - saved > CHECKPOINT_SECONDS:
+                losses.append(sum(stretch) / len(stretch))
+                checkpoint = self._checkpoint(slot, earlier + now - started, losses)
+                saved, stretch = now, []
+        if checkpoint is None:
+            raise ValueError("nothing to train: no step is declared")
+        return checkpoint
+
+    def _checkpoint(self, slot: int, seconds: float, losses: Sequence[float]) -> Checkpoint:
+        if not torch.isfinite(torch.tensor(losses)).all():
+            raise FloatingPointError(f"pre-training diverged: losses {losses[-3:]}; lower the base rate")
+        moments = self.optimizer.state[self.flat]
+        checkpoint = Checkpoint(
+            steps=self.done,
+            seconds=seconds,
+            losses=tuple(losses),
+            weights=self.flat.detach(),
+            first_moment=moments["exp_avg"],
+            second_moment=moments["exp_avg_sq"],
+            states=self.board.states[slot],
+        )
+        write_checkpoint(self.run.checkpoint, self.run.key, checkpoint)
+        return checkpoint
