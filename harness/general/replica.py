@@ -43,7 +43,7 @@ def reading_order(stream: Stream, offsets: NDArray[np.int64], recipe: Pretrainin
 
 def total_steps(rows: Stream, recipe: PretrainingRecipe) -> int:
     """Optimizer steps: as many as declared, or as the text has."""
-    return min(recipe.steps, (rows.shape[1] - 1) // recipe.bptt)
+    return min(recipe.steps, int(rows.shape[1] - 1) // recipe.bptt)
 
 
 def _noise_seed(recipe: PretrainingRecipe, step: int, shard: int) -> int:

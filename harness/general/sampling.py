@@ -78,7 +78,9 @@ class _Sampled(torch.autograd.Function):
         places[candidates] = torch.arange(len(candidates), device=places.device)
         chosen, corrected, last = weight[candidates], bias[candidates] - correction, len(candidates)
         into_chosen, total = torch.zeros_like(chosen), bias.new_zeros(())
-        for part, wanted, into in zip(*(t.split(CHUNK_ROWS) for t in (inputs, targets, into_inputs)), strict=True):
+        for part, wanted, into in zip(
+            *(torch.split(t, CHUNK_ROWS) for t in (inputs, targets, into_inputs)), strict=True
+        ):
             logits = part.new_empty(len(part), last + 1)  # the last column is the target's
             torch.addmm(corrected, part, chosen.t(), out=logits[:, :last])
             of_targets = weight[wanted]
