@@ -68,7 +68,7 @@ class Selector:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence with its contrast and rule; ``margin`` is an error fraction."""
+    """A sentence with its contrast and rule; ``margin`` is an error fraction, ``recipe`` None for every recipe."""
 
     name: str
     sentence: str
@@ -76,6 +76,7 @@ class Claim:
     left: Selector
     right: Selector
     margin: float
+    recipe: str | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,12 @@ def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Proto
     records = tuple(records)
     finals = _equally_tuned(final_records(records, protocol), tuning_errors(records, protocol))
     places = dict.fromkeys((r.specification.dataset.name, r.specification.recipe.name) for r in records)
-    judged = [_judge(claim, place, finals, protocol) for claim in claims for place in places]
+    judged = [
+        _judge(claim, place, finals, protocol)
+        for claim in claims
+        for place in places
+        if claim.recipe in (None, place[1])
+    ]
     verdicts = [verdict for verdict, _ in judged]
     family = [index for index, verdict in enumerate(verdicts) if verdict.claim.kind == "superior"]
     # A verdict without data counts with p = 1: what was not measured makes no other verdict easier.
