@@ -52,9 +52,9 @@ def place(path: Path, write: Callable[[Path], None]) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
-        _synchronize(temporary)
+        synchronize(temporary)
         placed = _link(temporary, path)
-        _synchronize(path.parent)
+        synchronize(path.parent)
     except (OSError, SafetensorError) as error:
         if _error_number(error) is None:  # the writer's own mistake, such as a tensor that cannot be stored
             raise
@@ -88,7 +88,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _synchronize(path: Path) -> None:
+def synchronize(path: Path) -> None:
+    """Bring a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from threading import BrokenBarrierError
 from typing import Annotated
 
 import typer
@@ -232,6 +233,7 @@ def pretrain(
     """Pre-train the general language models on Wikipedia; run it again to go on after an interruption."""
     from harness.general.pretraining import Places  # noqa: PLC0415  (imports torch)
     from harness.general.pretraining import pretrain as train  # noqa: PLC0415
+    from harness.weights import WeightsError  # noqa: PLC0415
 
     declared = context.obj.pretraining
     sources = data_sources(data)
@@ -242,6 +244,9 @@ def pretrain(
         except KeyboardInterrupt:
             Console(stderr=True).print("interrupted: run the same command again to go on from the last checkpoint")
             raise typer.Exit(130) from None
+        except (WeightsError, FloatingPointError, BrokenBarrierError) as error:
+            Console(stderr=True).print(f"error: {error}", style="bold red", markup=False, soft_wrap=True)
+            raise typer.Exit(1) from None
         Console().print(line, soft_wrap=True, highlight=False)
 
 

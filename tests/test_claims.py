@@ -48,6 +48,11 @@ def outcome(claim, records, protocol=TEN):
     return verdict.outcome
 
 
+def test_a_claim_about_one_recipe_is_not_judged_on_another():
+    assert evaluate([replace(SUPERIOR, recipe="mini")], contrast(-0.02), TEN) != ()
+    assert evaluate([replace(SUPERIOR, recipe="compact")], contrast(-0.02), TEN) == ()
+
+
 def test_the_rate_with_the_lowest_mean_validation_error_is_chosen():
     records = tuning({0.004: (0.2, 0.4), 0.008: (0.28, 0.28), 0.016: (0.3, 0.3)})
     assert chosen_rates(records, TEN) == {FAMILY: 0.008}

@@ -137,6 +137,7 @@ def _study(questions: Dataset, news: Dataset) -> Study:
         profiles={profile.name: profile for profile in profiles},
         claims=(Claim("better", "Decay 2.6 has a lower error.", "superior", left, right, PROTOCOL.margin),),
         protocol=PROTOCOL,
+        pretraining={},
     )
 
 

@@ -19,13 +19,14 @@ import numpy.typing as npt
 from harness.corpus.cache import exclusive
 from harness.corpus.kept_arrays import Arrays, arrays_digest, read_arrays, write_arrays
 from harness.corpus.overlap import EvaluationText
-from harness.corpus.readers import ENCYCLOPAEDIAS, WIKITEXT
+from harness.corpus.readers import ENCYCLOPAEDIAS, WIKITEXT, Content, Reader
 from harness.corpus.sources import Sources, find
+from harness.corpus.texts import CorpusError
 from harness.corpus.tokens import TokenisedTexts, tokenise, tokenizer_version
-from harness.corpus.vocabulary import UNKNOWN_ID, build_vocabulary
-from harness.corpus.wikipedia import Article, wikitext_articles
+from harness.corpus.vocabulary import UNKNOWN_ID, build_vocabulary, ids_of
+from harness.corpus.wikipedia import Article, articles_digest, wikitext_articles, wikitext_digest
 
-SCHEMA = 1  # raise it whenever cleaning, tokenising or the layout of the kept file changes
+SCHEMA = 2  # raise it whenever cleaning, tokenising or the layout of the kept file changes
 MOST_WORDS = 60_000  # of any vocabulary; ranks must fit 16 bits
 LEAST_COUNT = 3  # of a token that gets an entry
 SHARED_SEQUENCES = 25  # eight-word sequences in common with evaluation text that condemn an article
@@ -74,7 +75,8 @@ def general_text(
     """
     if words > MOST_WORDS:
         raise ValueError(f"a vocabulary of {words} entries is more than the {MOST_WORDS} that are kept")
-    key = {"schema": SCHEMA, "corpus": asdict(corpus), "tokenizer": tokenizer_version(), "shared": SHARED_SEQUENCES}
+    contents = [WIKITEXT.digest, *(ENCYCLOPAEDIAS[name].digest for name in corpus.archives)]
+    key = {"schema": SCHEMA, "corpus": asdict(corpus), "contents": contents, "tokenizer": tokenizer_version()}
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     path = sources.cache / "tokens" / f"general-{name}.npz"
     with exclusive(path):
@@ -108,7 +110,7 @@ def _cut(ids: Ids, words: int) -> Ids:
 
 
 def _build(corpus: GeneralCorpus, sources: Sources, workers: int, report: Callable[[float], None]) -> Arrays:
-    wikitext = WIKITEXT.parse(find("wikitext-103", WIKITEXT, sources).files)
+    wikitext = _content("wikitext-103", WIKITEXT, wikitext_digest, sources)
     kept, dropped = _distinct(corpus, sources)
     texts = [article.text for article in kept]
     merged = _Merged()
@@ -127,13 +129,22 @@ def _build(corpus: GeneralCorpus, sources: Sources, workers: int, report: Callab
     return arrays
 
 
+def _content(name: str, reader: Reader[Content], digest: Callable[[Content], str], sources: Sources) -> Content:
+    """Parse a publication and check that it is the declared one."""
+    origin = find(name, reader, sources)
+    content = reader.parse(origin.files)
+    found = digest(content)
+    if reader.digest not in (None, found):
+        raise CorpusError(f"{origin.files[0]}: content digest {found}, declared {reader.digest}. {origin.remedy}.")
+    return content
+
+
 def _distinct(corpus: GeneralCorpus, sources: Sources) -> tuple[list[Article], dict[str, int]]:
     """The articles of all archives, each page once, empty ones left out; and how much was dropped, by reason."""
     pages: dict[int, Article] = {}
     dropped = {"same page again": 0, "no text": 0, "lines of markup": 0}
     for name in corpus.archives:
-        reader = ENCYCLOPAEDIAS[name]
-        for article in reader.parse(find(name, reader, sources).files):
+        for article in _content(name, ENCYCLOPAEDIAS[name], articles_digest, sources):
             dropped["lines of markup"] += article.residue
             if not article.text:
                 dropped["no text"] += 1
@@ -208,8 +219,7 @@ def _looked_up(text: str, vocabulary: tuple[str, ...]) -> Ids:
 
 
 def _places(tokens: Sequence[str], vocabulary: tuple[str, ...]) -> Ids:
-    places = {token: place for place, token in enumerate(vocabulary)}
-    return np.array([places.get(token, UNKNOWN_ID) for token in tokens], dtype=np.uint16)
+    return ids_of(tokens, vocabulary).astype(np.uint16)
 
 
 def _json_bytes(value: object) -> npt.NDArray[np.uint8]:

@@ -31,13 +31,15 @@ class Reader(Generic[Content]):
     """How one publication is found and parsed.
 
     ``layouts`` are alternatives, each a set of paths under the folder that the user names; ``addresses`` are
-    the official https addresses, in the same order as the paths that ``parse`` takes.
+    the official https addresses, in the same order as the paths that ``parse`` takes. ``digest`` is that of the
+    parsed content where no dataset declares it.
     """
 
     layouts: tuple[tuple[str, ...], ...]
     package: PackageFile | None
     addresses: tuple[str, ...]
     parse: Callable[[tuple[Path, ...]], Content]
+    digest: str | None = None
 
 
 _IMDB_LAYOUTS = (("imdb/aclImdb_v1.tar.xz",), ("imdb/aclImdb_v1.tar.gz",), ("imdb/aclImdb",))
@@ -78,12 +80,14 @@ ENCYCLOPAEDIAS: dict[str, Reader[tuple[wikipedia.Article, ...]]] = {
         None,
         (f"{_GITHUB}/ag-gipp/wikiextractor/tar.gz/6b6a412dda77cbbda4af9614ebecf30950ae0553",),
         wikipedia.articles,
+        "e5ca92893ddef305a1297c7279b57fc2eaa847fbe77572ebd49bb4b16c70e81b",
     ),
     "enwiki-2015-first": Reader(
         (("wiki/enwiki-2015-first.tar.xz",),),
         None,
         (f"{_GITHUB}/jason-feng/wikiVisual/tar.gz/1c0fac92f29f17c1603bfffbe864e0dfdff66897",),
         wikipedia.articles,
+        "ca2d3b2c178786201cd142a2686933d182050b50ee116bb04bfae15d0f2a21ed",
     ),
 }
 WIKITEXT: Reader[dict[str, str]] = Reader(
@@ -91,4 +95,5 @@ WIKITEXT: Reader[dict[str, str]] = Reader(
     None,
     ("https://wikitext.smerity.com/wikitext-103-v1.zip",),
     wikipedia.wikitext,
+    "72cbc0d87efc032b58e5e7963db5ef171677d7f313e3343ce8c1d4d708a10c49",
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
+import json
 import re
 import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,10 +17,11 @@ from harness.corpus.texts import CorpusError
 
 _MEMBER = re.compile(r"(?:.*/)?text(?:-excellent)?/[A-Z]{2}/wiki_\d+")
 _ARTICLE = re.compile(r'<doc id="(\d+)" url="[^"]*" title="([^"]*)">\n(.*?)\n?</doc>', re.DOTALL)
-_RESIDUE = re.compile(r"<(?!/?doc)[a-zA-Z]|\{\{|\|")  # markup that the extractor left: tags, templates, tables
+_RESIDUE = re.compile(r"<(?!/?doc)/?[a-zA-Z]|\{\{|\}\}|\|")  # markup that the extractor left: tags, templates, tables
 _PARTS = {"validation": "valid", "test": "test"}
 _WRITTEN_APART = re.compile(r" @([-.,])@ ")  # WikiText's marks inside numbers and compounds
-_HEADING = re.compile(r"^(?= = [^=].* = $)", re.MULTILINE)  # " = Title = ", not " = = Section = = "
+# " = Title = " and an empty line: neither " = = Section = = " nor a formula on a line of its own.
+_HEADING = re.compile(r"^(?= = [^=].* = \n \n)", re.MULTILINE)
 MAX_PART_BYTES = 16 * 2**20
 
 
@@ -57,6 +62,19 @@ def _article(page: int, title: str, body: str) -> Article:
     return Article(page, html.unescape(title), "\n".join(kept), len(lines) - len(kept))
 
 
+def articles_digest(found: Iterable[Article]) -> str:
+    """SHA-256 of the articles and their order, so that archives packed otherwise count as the same."""
+    digest = hashlib.sha256()
+    for article in found:
+        digest.update(json.dumps([article.page, article.title, article.text]).encode("ascii"))
+    return digest.hexdigest()
+
+
+def wikitext_digest(parts: Mapping[str, str]) -> str:
+    """SHA-256 of the parts of WikiText."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
+
+
 def wikitext(files: tuple[Path, ...]) -> dict[str, str]:
     """Read the parts ``validation`` and ``test`` of WikiText-103, from two files or the official zip archive.
 
@@ -91,5 +109,5 @@ def _members_of_zip(archive: Path) -> list[bytes]:
                 if info.file_size > MAX_PART_BYTES:
                     raise CorpusError(f"{archive}: refused, {info.filename} has {info.file_size} bytes.")
             return [file.read(info) for info in wanted]
-    except (KeyError, zipfile.BadZipFile, OSError) as error:
+    except (KeyError, zipfile.BadZipFile, zlib.error, OSError) as error:
         raise CorpusError(f"{archive}: not the WikiText-103 archive ({error}). Obtain it again.") from error

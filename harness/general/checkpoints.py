@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from harness.atomic import synchronize
 from harness.general.recipe import PretrainingRecipe
 from harness.weights import WeightsError, load, save
 
@@ -42,6 +43,7 @@ def write_checkpoint(path: Path, key: str, checkpoint: Checkpoint) -> None:
     tensors = {name: getattr(checkpoint, name) for name in _TENSORS}
     facts = {"run": key, "steps": checkpoint.steps, "seconds": checkpoint.seconds, "losses": checkpoint.losses}
     save(tensors, temporary, facts)
+    synchronize(temporary)
     temporary.replace(path)
 
 

@@ -65,7 +65,8 @@ class Replica:
             parameter.data = view
         self.model.load_state_dict(start)
         self.model.train()
-        counts = torch.from_numpy(np.bincount(rows.reshape(-1), minlength=words))
+        # Row by row, since bincount takes a copy of 64 bits a token.
+        counts = torch.from_numpy(sum(np.bincount(row, minlength=words) for row in rows))
         self._softmax = SampledSoftmax(inclusion_probabilities(counts, recipe.candidates).to(self.device))
 
     def _views(self, flat: Tensor) -> list[Tensor]:

@@ -1,7 +1,7 @@
 """Data-parallel pre-training: every process has a replica, shares gradients, and takes the same optimizer step.
 
-Gradients and LSTM states lie in shared memory in two slots that take turns, so one barrier a step suffices:
-nobody writes a slot again before everybody has passed the barrier after reading it.
+Gradients and LSTM states lie in shared memory in two slots that take turns, so one meeting a step suffices:
+nobody writes a slot again before everybody has come to the next meeting, after reading it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -30,14 +29,49 @@ CHECKPOINT_SECONDS = 120.0
 STEP_TIMEOUT_SECONDS = 600.0
 
 
-class Barrier(Protocol):
-    """What all processes wait at after their gradients; as ``threading.Barrier``."""
+class Meeting(Protocol):
+    """Where all processes wait for one another after their gradients."""
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for all."""
+    def wait(self) -> None:
+        """Return when all have come."""
 
-    def abort(self) -> None:
-        """Make all that wait, now or later, fail."""
+
+class _Leaders:
+    """The leader's end of a pipe to each follower. A process that dies, however it dies, closes its pipe."""
+
+    def __init__(self, followers: Sequence[Connection]) -> None:
+        self._followers = followers
+
+    def wait(self) -> None:
+        """Hear from every follower, then let all go on.
+
+        Raises:
+            threading.BrokenBarrierError: when a follower is gone, or silent for ten minutes.
+        """
+        try:
+            for follower in self._followers:
+                if not follower.poll(STEP_TIMEOUT_SECONDS):
+                    raise threading.BrokenBarrierError("a worker does not answer")
+                follower.recv_bytes()
+            for follower in self._followers:
+                follower.send_bytes(b"on")
+        except (EOFError, OSError) as error:
+            raise threading.BrokenBarrierError("a worker died") from error
+
+
+class _Followers:
+    """A follower's end."""
+
+    def __init__(self, leader: Connection) -> None:
+        self._leader = leader
+
+    def wait(self) -> None:
+        """Tell the leader, and wait to be let on; the process ends where the leader is gone."""
+        try:
+            self._leader.send_bytes(b"here")
+            self._leader.recv_bytes()
+        except (EOFError, OSError):
+            raise SystemExit(0) from None
 
 
 @dataclass(frozen=True)
@@ -75,31 +109,21 @@ def train(run: Run, workers: int, report: Report) -> Checkpoint:
     """
     board = _board(run, read_checkpoint(run.checkpoint, run.key))
     context = torch_multiprocessing.get_context("spawn")
-    barrier = context.Barrier(workers)
-    others = [
-        context.Process(target=_follow, args=(run, board, barrier, rank, workers), daemon=True)
-        for rank in range(1, workers)
-    ]
-    for process in others:
-        process.start()
-    threading.Thread(target=_watch, args=(others, barrier), daemon=True).start()
-    worker = _Worker(run, board, barrier, range(0, run.recipe.shards, workers))
-    return worker.lead(report)
+    pipes = []
+    try:
+        for rank in range(1, workers):
+            ours, theirs = context.Pipe()
+            pipes.append(ours)
+            context.Process(target=_follow, args=(run, board, theirs, rank, workers), daemon=True).start()
+            theirs.close()  # the follower's copy is the only one now, so its end is the pipe's end
+        return _Worker(run, board, _Leaders(pipes), range(0, run.recipe.shards, workers)).lead(report)
+    finally:
+        for pipe in pipes:
+            pipe.close()
 
 
-def _watch(others: Sequence[BaseProcess], barrier: Barrier) -> None:
-    """Break the barrier when a process ends badly, so that nobody waits for it."""
-    running = list(others)
-    while running:
-        wait([process.sentinel for process in running])
-        ended = [process for process in running if not process.is_alive()]
-        running = [process for process in running if process.is_alive()]
-        if any(process.exitcode for process in ended):
-            barrier.abort()
-
-
-def _follow(run: Run, board: Board, barrier: Barrier, rank: int, workers: int) -> None:
-    for _ in _Worker(run, board, barrier, range(rank, run.recipe.shards, workers)).steps():
+def _follow(run: Run, board: Board, leader: Connection, rank: int, workers: int) -> None:
+    for _ in _Worker(run, board, _Followers(leader), range(rank, run.recipe.shards, workers)).steps():
         pass
 
 
@@ -122,10 +146,10 @@ def shared(tensor: Tensor) -> Tensor:
 class _Worker:
     """One process: computes its shards' gradients and applies everybody's."""
 
-    def __init__(self, run: Run, board: Board, barrier: Barrier, shards: Sequence[int]) -> None:
+    def __init__(self, run: Run, board: Board, meeting: Meeting, shards: Sequence[int]) -> None:
         if run.device == "cpu":
             torch.set_num_threads(1)
-        self.run, self.board, self.barrier, self.shards = run, board, barrier, shards
+        self.run, self.board, self.meeting, self.shards = run, board, meeting, shards
         self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.device)
         self.checkpoint = read_checkpoint(run.checkpoint, run.key)
         self.done = 0 if self.checkpoint is None else self.checkpoint.steps
@@ -159,7 +183,7 @@ class _Worker:
                 loss, after = self.replica.gradient(step, shard, before, self.board.gradients[slot, shard])
                 self.board.losses[slot, shard] = loss
                 torch.cat([part.reshape(-1) for pair in after for part in pair], out=self.board.states[slot, shard])
-            self.barrier.wait(STEP_TIMEOUT_SECONDS)
+            self.meeting.wait()
             self._apply(step, slot)
             self.done = step + 1
             yield slot
