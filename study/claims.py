@@ -8,7 +8,18 @@ from study.protocol import PROTOCOL
 _TORCH, _TORCH_UNIFORM = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
 _FASTAI, _FASTAI_UNIFORM = Selector("fastai", "full+stlr", 2.6), Selector("fastai", "full+stlr", 1.0)
 
+_ULMFIT, _SCRATCH = Selector("torch", "freez+stlr", 2.6), Selector("torch", "scratch", 1.0)
+
 CLAIMS = (
+    Claim(
+        "pre-training-helps",
+        "Full ULMFiT from the shipped language model has a lower test error than training from scratch.",
+        "superior",
+        _ULMFIT,
+        _SCRATCH,
+        PROTOCOL.margin,
+        recipe="compact",
+    ),
     Claim(
         "discriminative-beats-uniform-torch",
         "From scratch in PyTorch, discriminative rates (decay 2.6) give a lower test error than a uniform rate.",

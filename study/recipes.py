@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from harness.specification import ClassifierRecipe, Dropouts, LanguageModelRecipe, ModelSize, Recipe
+from dataclasses import replace
+
+from harness.specification import (
+    ClassifierRecipe,
+    Dropouts,
+    LanguageModelRecipe,
+    ModelSize,
+    Recipe,
+    ShippedModel,
+)
 
 # fastai's AWD-LSTM probabilities; the classifier's are multiplied by its default drop_mult of 0.5.
 LANGUAGE_MODEL_DROPOUTS = Dropouts(output=0.1, hidden=0.15, input=0.25, embedding=0.02, weight=0.2)
@@ -20,6 +29,14 @@ MINI = Recipe(
     size=ModelSize(embedding=64, hidden=128, layers=3, max_vocabulary=4000),
     general=LanguageModelRecipe(epochs=10, batch_size=16, bptt=36, base_rate=0.01, dropouts=LANGUAGE_MODEL_DROPOUTS),
     target=LanguageModelRecipe(epochs=1, batch_size=16, bptt=36, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
+    classifier=CLASSIFIER,
+)
+
+COMPACT = Recipe(
+    name="compact",
+    size=replace(COMPACT_SIZE, max_vocabulary=10_000),
+    general=ShippedModel("wikipedia-forward", digest="04fe173358d301a7cc0d0eb593c51b9d1908d98da2424aa74495e269feb67b2a"),
+    target=LanguageModelRecipe(epochs=2, batch_size=16, bptt=72, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
     classifier=CLASSIFIER,
 )
 
