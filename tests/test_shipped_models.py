@@ -1,0 +1,51 @@
+"""The language models in the repository are what the study declares, whole, small, and told of truly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from harness.campaign import MODELS
+from harness.language_models import shipped_model
+from harness.specification import Recipe, ShippedModel
+from harness.weights import EMBEDDING
+from study.__main__ import STUDY
+
+MOST_BYTES = 12 * 2**20
+RECIPES = {sweep.recipe.name: sweep.recipe for profile in STUDY.profiles.values() for sweep in profile.sweeps}
+SHIPPING = [recipe for recipe in RECIPES.values() if isinstance(recipe.general, ShippedModel)]
+
+each_recipe = pytest.mark.parametrize("recipe", SHIPPING, ids=lambda recipe: recipe.name)
+
+
+def shipped(recipe: Recipe) -> ShippedModel:
+    assert isinstance(recipe.general, ShippedModel)
+    return recipe.general
+
+
+def test_a_recipe_starts_from_a_shipped_model() -> None:
+    assert SHIPPING
+
+
+@each_recipe
+def test_the_model_is_there_with_the_declared_digest_and_size(recipe: Recipe) -> None:
+    model = shipped(recipe)
+    weights = shipped_model(model, ("xxunk", "xxpad", "xxbos", "the", "film"), MODELS)
+    assert weights[EMBEDDING].shape == (5, recipe.size.embedding)
+    layers = [weights[f"encoder.layers.{layer}.weight_hh"].shape for layer in range(recipe.size.layers)]
+    units = [recipe.size.hidden] * (recipe.size.layers - 1) + [recipe.size.embedding]
+    assert layers == [(4 * width, width) for width in units]
+    assert (MODELS / f"{model.name}.safetensors").stat().st_size <= MOST_BYTES
+
+
+@each_recipe
+def test_its_record_tells_of_these_weights_and_of_the_declared_pre_training(recipe: Recipe) -> None:
+    model = shipped(recipe)
+    record = json.loads((MODELS / f"{model.name}.json").read_text(encoding="utf-8"))
+    assert record["digest"] == model.digest
+    assert record["recipe"] == json.loads(json.dumps(asdict(STUDY.pretraining[model.name])))
+    assert record["recipe"]["direction"] == recipe.direction
+    assert record["tokens"] == record["steps"] * STUDY.pretraining[model.name].step_tokens
+    assert not record["environment"]["modified"]
