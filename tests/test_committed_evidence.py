@@ -39,7 +39,8 @@ def test_the_quick_profile_is_a_sample_of_the_committed_cells(committed: tuple[R
 
 
 def test_committed_records_were_made_by_committed_code_from_the_declared_cells(committed: tuple[Record, ...]) -> None:
-    declared = {cell_id(cell): cell for cell in planned(STUDY, Selection("full"), committed).cells}
+    cells = [cell for name in STUDY.profiles for cell in planned(STUDY, Selection(name), committed).cells]
+    declared = {cell_id(cell): cell for cell in cells}
     for record in committed:
         assert not record.environment.modified
         assert record.specification == declared[record.cell]
