@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -119,7 +118,6 @@ def _ship(
         "seconds": round(checkpoint.seconds),
         "workers": workers,
         "environment": asdict(surroundings),
-        "host": platform.machine(),
         "digest": weights_digest(rounded),
     }
     models.mkdir(parents=True, exist_ok=True)

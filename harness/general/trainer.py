@@ -23,6 +23,7 @@ from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
 from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
+from harness.specification import ModelSize
 from harness.weights import Weights
 
 CHECKPOINT_SECONDS = 120.0
@@ -130,12 +131,17 @@ def _follow(run: Run, board: Board, leader: Connection, rank: int, workers: int)
 def _board(run: Run, checkpoint: Checkpoint | None) -> Board:
     recipe = run.recipe
     weights = sum(tensor.numel() for tensor in run.start.values())
-    units = [recipe.size.hidden] * (recipe.size.layers - 1) + [recipe.size.embedding]
+    units = _units(recipe.size)
     shapes = ((weights,), (2 * recipe.rows * sum(units),), ())
     tensors = [torch.zeros((2, recipe.shards, *shape), device=run.device) for shape in shapes]
     if checkpoint is not None:
         tensors[1][(checkpoint.steps - 1) % 2] = checkpoint.states.to(run.device)
     return Board(*map(shared, tensors))
+
+
+def _units(size: ModelSize) -> list[int]:
+    """Width of each LSTM layer."""
+    return [size.hidden] * (size.layers - 1) + [size.embedding]
 
 
 def shared(tensor: Tensor) -> Tensor:
@@ -189,8 +195,7 @@ class _Worker:
             yield slot
 
     def _unpack(self, state: Tensor) -> list[LayerState]:
-        size, rows = self.run.recipe.size, self.run.recipe.rows
-        units = [size.hidden] * (size.layers - 1) + [size.embedding]
+        rows, units = self.run.recipe.rows, _units(self.run.recipe.size)
         pieces = torch.split(state, [rows * width for width in units for _ in range(2)])
         views = [piece.view(1, rows, -1) for piece in pieces]
         return list(zip(views[::2], views[1::2], strict=True))
