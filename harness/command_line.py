@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 from threading import BrokenBarrierError
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -69,6 +69,10 @@ Decays = Annotated[list[float] | None, typer.Option("--decay", min=1e-3, help="T
 Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
 Device = Annotated[str, typer.Option(callback=_device, help="cpu, cuda or cuda:N.")]
+PrecisionChoice = Annotated[
+    Literal["best", "float32", "bfloat16"],
+    typer.Option("--precision", help="Of matrix products; best: bfloat16 where the hardware has units for it."),
+]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the committed evidence.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder with data sets; default: DFT_DATA.")]
@@ -228,19 +232,22 @@ def pretrain(
         Path | None, typer.Option(help="Where a run goes on from; default: the user's cache.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Where finished models go.")] = MODELS,
+    precision: PrecisionChoice = "best",
     data: Data = None,
 ) -> None:
     """Pre-train the general language models on Wikipedia; run it again to go on after an interruption."""
-    from harness.general.pretraining import Places  # noqa: PLC0415  (imports torch)
+    from harness.general.pretraining import Hardware, Places  # noqa: PLC0415  (imports torch)
     from harness.general.pretraining import pretrain as train  # noqa: PLC0415
+    from harness.precision import best_precision  # noqa: PLC0415
     from harness.weights import WeightsError  # noqa: PLC0415
 
+    hardware = Hardware(workers, device, best_precision(device) if precision == "best" else precision)
     declared = context.obj.pretraining
     sources = data_sources(data)
     places = Places(sources, checkpoints or sources.cache / "checkpoints", output)
     for name in [choose("model", model, declared) for model in models or declared]:
         try:
-            line = train(declared[name], places, workers, device)
+            line = train(declared[name], places, hardware)
         except KeyboardInterrupt:
             Console(stderr=True).print("interrupted: run the same command again to go on from the last checkpoint")
             raise typer.Exit(130) from None

@@ -99,13 +99,23 @@ def _git(*arguments: str) -> str:
 
 def _processor() -> str:
     """The processor's model with the vector units that choose the kernels, where the system tells."""
+    if not _processor_facts():
+        return platform.processor() or platform.machine()
+    return f"{_processor_facts().get('model name', platform.machine())} ({' '.join(vector_units())})"
+
+
+def vector_units() -> tuple[str, ...]:
+    """The vector units of the processor that choose the kernels; none where the system does not tell."""
+    flags = _processor_facts().get("flags", "").split()
+    return tuple(unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if unit in flags)
+
+
+def _processor_facts() -> dict[str, str]:
     facts = Path("/proc/cpuinfo")
     if not facts.exists():
-        return platform.processor() or platform.machine()
+        return {}
     lines = dict(line.split(":", 1) for line in facts.read_text().splitlines() if ":" in line)
-    fields = {key.strip(): value.strip() for key, value in lines.items()}
-    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if unit in fields.get("flags", "").split()]
-    return f"{fields.get('model name', platform.machine())} ({' '.join(units)})"
+    return {key.strip(): value.strip() for key, value in lines.items()}
 
 
 def _device_name(device: str) -> str:

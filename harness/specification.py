@@ -13,6 +13,7 @@ Implementation = Literal["torch", "fastai"]
 Unfreezing = Literal["all", "last", "gradual", "chain-thaw"]
 Schedule = Literal["stlr", "constant", "cosine", "one-cycle"]
 Direction = Literal["forward", "backward"]
+Precision = Literal["float32", "bfloat16"]  # of matrix products; see harness.precision
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.atomic import synchronize
 from harness.general.recipe import PretrainingRecipe
+from harness.specification import Precision
 from harness.weights import WeightsError, load, save
 
 
@@ -30,7 +31,7 @@ class Checkpoint:
 _TENSORS = ("weights", "first_moment", "second_moment", "states")
 
 
-def run_key(recipe: PretrainingRecipe, corpus_digest: str, precision: str) -> str:
+def run_key(recipe: PretrainingRecipe, corpus_digest: str, precision: Precision) -> str:
     """SHA-256 of what decides the course of a run; a checkpoint of another run is refused."""
     facts = {"recipe": asdict(recipe), "corpus": corpus_digest, "precision": precision}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -22,9 +22,8 @@ from harness.general.trainer import Run, shared, train
 from harness.scratch.models import LanguageModel
 from harness.scratch.training import perplexity
 from harness.seeds import derive_seed
+from harness.specification import Precision
 from harness.weights import Weights, initial_language_model, save, weights_digest
-
-PRECISION = "float32"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,16 @@ class Places:
     models: Path
 
 
-def pretrain(recipe: PretrainingRecipe, places: Places, workers: int, device: str) -> str:
+@dataclass(frozen=True)
+class Hardware:
+    """What a run computes with. The number of workers changes its speed, the other two its bits."""
+
+    workers: int
+    device: str
+    precision: Precision
+
+
+def pretrain(recipe: PretrainingRecipe, places: Places, hardware: Hardware) -> str:
     """Train the model that ``recipe`` declares, or go on from its checkpoint, and write it to ``places.models``.
 
     Returns:
@@ -47,19 +55,19 @@ def pretrain(recipe: PretrainingRecipe, places: Places, workers: int, device: st
         WeightsError: when the checkpoint is damaged or of another run.
         FloatingPointError: when training diverges.
     """
-    environment(device, PRECISION, 1)  # remembered as it is now; the commit may move on during hours of training
+    environment(hardware.device, hardware.precision, 1)  # remembered as it is now; the commit may move on during hours of training
     with _progress() as progress:
         reading = progress.add_task("text", total=1.0, loss="")
         text = general_text(
             recipe.corpus,
             recipe.size.max_vocabulary,
             places.sources,
-            workers,
+            hardware.workers,
             lambda done: progress.update(reading, completed=done),
         )
         progress.update(reading, completed=1.0)
-        checkpoint, run = _train(recipe, text, places, (workers, device), progress)
-    return _ship(recipe, text, run, checkpoint, places.models, workers)
+        checkpoint, run = _train(recipe, text, places, hardware, progress)
+    return _ship(text, run, checkpoint, places.models, hardware.workers)
 
 
 def _progress() -> Progress:
@@ -68,23 +76,23 @@ def _progress() -> Progress:
 
 
 def _train(
-    recipe: PretrainingRecipe, text: GeneralText, places: Places, where: tuple[int, str], progress: Progress
+    recipe: PretrainingRecipe, text: GeneralText, places: Places, hardware: Hardware, progress: Progress
 ) -> tuple[Checkpoint, Run]:
-    workers, device = where
     rows = reading_order(text.training, text.offsets, recipe)
     seed = derive_seed(recipe.corpus.name, "general", recipe.seed, "initialisation")
-    key = run_key(recipe, text.digest, PRECISION)
+    key = run_key(recipe, text.digest, hardware.precision)
     run = Run(
         recipe=recipe,
         start=initial_language_model(len(text.vocabulary), recipe.size, seed),
         rows=shared(torch.from_numpy(rows)),
         steps=total_steps(rows, recipe),
-        device=device,
+        device=hardware.device,
+        precision=hardware.precision,
         checkpoint=places.checkpoints / f"{recipe.name}-{key[:8]}.safetensors",
         key=key,
     )
     bar = progress.add_task(recipe.name, total=run.steps, loss="")
-    return train(run, workers, _Reporter(progress, bar)), run
+    return train(run, hardware.workers, _Reporter(progress, bar)), run
 
 
 class _Reporter:
@@ -99,13 +107,12 @@ class _Reporter:
             self._progress.console.print(f"step {steps}: loss {loss:.3f}", highlight=False)
 
 
-def _ship(
-    recipe: PretrainingRecipe, text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, workers: int
-) -> str:
+def _ship(text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, workers: int) -> str:
     """Round the weights to float16, judge the rounded model, and write weights, vocabulary and record."""
+    recipe = run.recipe
     rounded = {name: tensor.half() for name, tensor in weights_of(run, checkpoint).items()}
     judged = judge(recipe, {name: tensor.float() for name, tensor in rounded.items()}, text, run.device)
-    surroundings = environment(run.device, PRECISION, 1)
+    surroundings = environment(run.device, run.precision, 1)
     facts = {
         "recipe": asdict(recipe),
         "perplexity": judged,
@@ -135,7 +142,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def weights_of(run: Run, checkpoint: Checkpoint) -> Weights:
     """The weights of a checkpoint by name."""
-    replica = Replica(run.recipe, run.start, run.rows.numpy(), "cpu")
+    replica = Replica(run.recipe, run.start, run.rows.numpy(), "cpu", run.precision)
     replica.flat.copy_(checkpoint.weights)
     return {name: tensor.detach().clone() for name, tensor in replica.model.state_dict().items()}
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from harness.precision import product_dtype
 from harness.scratch.cross_entropy import softmax_less_one_hot_
 
 CHUNK_ROWS = 320  # of logits at a time: those of 1,500 candidates stay in the cache
@@ -73,33 +74,49 @@ class _Sampled(torch.autograd.Function):
         candidates: Tensor,
         correction: Tensor,
     ) -> Tensor:
-        into_inputs, into_weight, into_bias = (torch.zeros_like(tensor) for tensor in (inputs, weight, bias))
-        places = torch.full_like(bias, -1, dtype=torch.long)
-        places[candidates] = torch.arange(len(candidates), device=places.device)
-        chosen, corrected, last = weight[candidates], bias[candidates] - correction, len(candidates)
-        into_chosen, total = torch.zeros_like(chosen), bias.new_zeros(())
-        for part, wanted, into in zip(
-            *(torch.split(t, CHUNK_ROWS) for t in (inputs, targets, into_inputs)), strict=True
-        ):
-            logits = part.new_empty(len(part), last + 1)  # the last column is the target's
-            torch.addmm(corrected, part, chosen.t(), out=logits[:, :last])
-            of_targets = weight[wanted]
-            logits[:, last] = (part * of_targets).sum(dim=1) + bias[wanted]
-            drawn = (places[wanted] >= 0).nonzero().squeeze(1)
-            logits[drawn, places[wanted[drawn]]] = -torch.inf
-            loss, excess = softmax_less_one_hot_(logits, wanted.new_full((len(part), 1), last))
-            total += loss
-            among, itself = excess[:, :last], excess[:, last:]
-            torch.addmm(itself * of_targets, among, chosen, out=into)
-            into_chosen.addmm_(among.t(), part)
-            into_weight.index_add_(0, wanted, itself * part)
-            into_bias.index_add_(0, wanted, itself.squeeze(1)).index_add_(0, candidates, among.sum(dim=0))
-        into_weight.index_add_(0, candidates, into_chosen)
-        scale = 1 / len(inputs)
-        ctx.save_for_backward(into_inputs.mul_(scale), into_weight.mul_(scale), into_bias.mul_(scale))
-        return total * scale
+        low = product_dtype(inputs)
+        with torch.autocast(inputs.device.type, enabled=False):
+            loss, gradients = _loss_and_gradients(
+                inputs.to(low), weight.to(low), bias, targets, (candidates, correction)
+            )
+        ctx.save_for_backward(gradients[0].to(inputs.dtype), *gradients[1:])
+        return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return (*(saved * gradient for saved in ctx.saved_tensors), None, None, None)  # type: ignore[attr-defined]
+
+
+def _loss_and_gradients(
+    inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, sample: tuple[Tensor, Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    """The mean loss, and its gradients by inputs, weight and bias, in the precision of ``bias``.
+
+    ``sample`` are the candidates (candidates,) and the logarithms of their π.
+    """
+    candidates, correction = sample
+    into_inputs, into_weight, into_bias = (
+        torch.zeros_like(tensor, dtype=bias.dtype) for tensor in (inputs, weight, bias)
+    )
+    places = torch.full_like(bias, -1, dtype=torch.long)
+    places[candidates] = torch.arange(len(candidates), device=places.device)
+    chosen, corrected, last = weight[candidates], bias[candidates] - correction, len(candidates)
+    into_chosen, total = into_weight.new_zeros(chosen.shape), bias.new_zeros(())
+    for part, wanted, into in zip(*(torch.split(t, CHUNK_ROWS) for t in (inputs, targets, into_inputs)), strict=True):
+        logits = bias.new_empty(len(part), last + 1)  # the last column is the target's
+        torch.add(part @ chosen.t(), corrected, out=logits[:, :last])
+        of_targets = weight[wanted].to(bias.dtype)
+        logits[:, last] = (part * of_targets).sum(dim=1) + bias[wanted]
+        drawn = (places[wanted] >= 0).nonzero().squeeze(1)
+        logits[drawn, places[wanted[drawn]]] = -torch.inf
+        loss, excess = softmax_less_one_hot_(logits, wanted.new_full((len(part), 1), last))
+        total += loss
+        among, itself = excess[:, :last].to(weight.dtype), excess[:, last:]
+        torch.add(among @ chosen, itself * of_targets, out=into)
+        into_chosen += among.t() @ part
+        into_weight.index_add_(0, wanted, itself * part)
+        into_bias.index_add_(0, wanted, itself.squeeze(1)).index_add_(0, candidates, excess[:, :last].sum(dim=0))
+    into_weight.index_add_(0, candidates, into_chosen)
+    scale = 1 / len(inputs)
+    return total * scale, [into_inputs.mul_(scale), into_weight.mul_(scale), into_bias.mul_(scale)]

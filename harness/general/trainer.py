@@ -23,7 +23,7 @@ from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
 from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
-from harness.specification import ModelSize
+from harness.specification import ModelSize, Precision
 from harness.weights import Weights
 
 CHECKPOINT_SECONDS = 120.0
@@ -93,6 +93,7 @@ class Run:
     rows: Tensor  # token ids, (shards · rows, tokens per row), 16 bits
     steps: int
     device: str
+    precision: Precision
     checkpoint: Path
     key: str
 
@@ -156,7 +157,7 @@ class _Worker:
         if run.device == "cpu":
             torch.set_num_threads(1)
         self.run, self.board, self.meeting, self.shards = run, board, meeting, shards
-        self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.device)
+        self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.device, run.precision)
         self.checkpoint = read_checkpoint(run.checkpoint, run.key)
         self.done = 0 if self.checkpoint is None else self.checkpoint.steps
         self.flat = torch.nn.Parameter(self.replica.flat)
@@ -188,7 +189,8 @@ class _Worker:
                 before = self._unpack(self.board.states[1 - slot, shard])
                 loss, after = self.replica.gradient(step, shard, before, self.board.gradients[slot, shard])
                 self.board.losses[slot, shard] = loss
-                torch.cat([part.reshape(-1) for pair in after for part in pair], out=self.board.states[slot, shard])
+                reached = torch.cat([part.reshape(-1) for pair in after for part in pair])
+                self.board.states[slot, shard].copy_(reached)
             self.meeting.wait()
             self._apply(step, slot)
             self.done = step + 1

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from harness.precision import product_dtype
+
 CHUNK_BYTES = 4 * 2**20  # of logits; larger chunks leave the cache, smaller ones make poor matrix products
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-        device, low = inputs.device.type, inputs.dtype
-        if torch.is_autocast_enabled(device):
-            low = torch.get_autocast_dtype(device)  # of the matrix products; softmax and sums stay in float32
-        with torch.autocast(device, enabled=False):
+        low = product_dtype(inputs)
+        with torch.autocast(inputs.device.type, enabled=False):
             loss, gradients = _loss_and_gradients(inputs.to(low), weight.to(low), bias, targets)
         ctx.save_for_backward(gradients[0].to(inputs.dtype), *gradients[1:])
         return loss

@@ -1,0 +1,33 @@
+"""The precision of matrix products in training: bfloat16 where the hardware has units for it, else float32.
+
+Weights, their gradients, optimizer moments, softmax, losses and sums stay in float32 either way.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.environment import vector_units
+from harness.specification import Precision
+
+
+def best_precision(device: str) -> Precision:
+    """bfloat16 where ``device`` computes products in it natively, else float32.
+
+    A processor without such units emulates them slowly, or has no bfloat16 LSTM at all.
+    """
+    if device == "cpu":
+        return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(vector_units()) else "float32"
+    return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+
+
+def products_in(precision: Precision, device: str) -> torch.autocast:
+    """A context in which linear layers and LSTMs compute in ``precision``."""
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def product_dtype(like: Tensor) -> torch.dtype:
+    """What the surrounding ``products_in`` asks for on the device of ``like``; else the dtype of ``like``."""
+    device = like.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else like.dtype
