@@ -7,7 +7,7 @@ machine whose speed drifts does not tilt it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import median
 
@@ -18,48 +18,53 @@ from rich.table import Table
 
 from harness.corpus.encoding import LabelledDocuments
 from harness.jobs import ClassifierJob, Documents, LanguageModelJob
-from harness.specification import Arm, Implementation, LanguageModelArm, Recipe
+from harness.specification import Arm, Hardware, Implementation, LanguageModelArm, Recipe
 from harness.weights import encoder_only, initial_head, initial_language_model
 from harness.workplace import implementation_module
 
 SHORT, LONG = 24, 216  # tokens a document: a sentence, three chunks
-SIDES: tuple[Implementation, Implementation] = ("torch", "fastai")
 
 LANGUAGE_MODEL = LanguageModelArm("benchmark", schedule="constant", decay=2.6)
 CLASSIFIER = Arm("benchmark", unfreezing="all", schedule="constant", decay=2.6, start="random")
 
 
-def run_benchmark(recipe: Recipe, rounds: int, batches: int, where: tuple[str, int], console: Console) -> None:
+def run_benchmark(
+    recipe: Recipe, rounds: int, batches: int, sides: Mapping[Implementation, Hardware], console: Console
+) -> None:
     """Print tokens per second of both implementations, medians over ``rounds``, and the median ratio.
 
-    A measurement is ``batches`` training steps, on (device, threads).
+    A measurement is ``batches`` training steps. ``sides`` says what each implementation computes with; the ratio is
+    that of the first to the second.
     """
-    device, threads = where
-    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    table = Table(title=f"training tokens/s, recipe {recipe.name}, {device}, {threads} thread(s), {rounds} rounds")
-    for heading in ("stage", *SIDES, "torch/fastai", "range of the ratio"):
+    table = Table(title=f"training tokens/s, recipe {recipe.name}, {torch.get_num_threads()} thread(s)")
+    named = [f"{side}, {hardware.precision}" for side, hardware in sides.items()]
+    for heading in ("stage", *named, "/".join(sides), "range of the ratio"):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
-    for name, speed in _stages(recipe, batches, device).items():
-        pairs = [[speed(side) for side in SIDES] for _ in range(rounds + 1)][1:]  # the first round warms up
+    for name, speed in _stages(recipe, batches, sides).items():
+        pairs = [[speed(side) for side in sides] for _ in range(rounds + 1)][1:]  # the first round warms up
         ratios = [ours / theirs for ours, theirs in pairs]
         speeds = [f"{median(column):,.0f}" for column in zip(*pairs, strict=True)]
         table.add_row(name, *speeds, f"{median(ratios):.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}")
     console.print(table)
 
 
-def _stages(recipe: Recipe, batches: int, device: str) -> dict[str, Callable[[Implementation], float]]:
+def _stages(
+    recipe: Recipe, batches: int, sides: Mapping[Implementation, Hardware]
+) -> dict[str, Callable[[Implementation], float]]:
     """Stage name to a function that trains once with an implementation and returns tokens per second."""
     size, target, classifier = recipe.size, recipe.target, recipe.classifier
     start = initial_language_model(size.max_vocabulary, size, seed=0)
     seeds = {"order": 0, "dropout": 0}
     text = _documents(batches * target.batch_size, target.bptt, size.max_vocabulary)
     language_model = LanguageModelJob(
-        size, replace(target, epochs=1), LANGUAGE_MODEL, start, text, text[: 4 * target.batch_size], seeds, device
+        size, replace(target, epochs=1), LANGUAGE_MODEL, start, text, text[: 4 * target.batch_size], seeds
     )
 
     def train_language_model(side: Implementation) -> float:
-        outcome = implementation_module(side).fine_tune_language_model(language_model, _silent)
+        outcome = implementation_module(side).fine_tune_language_model(
+            replace(language_model, hardware=sides[side]), _silent
+        )
         return outcome.tokens / outcome.seconds
 
     def train_classifier(length: int) -> Callable[[Implementation], float]:
@@ -68,11 +73,11 @@ def _stages(recipe: Recipe, batches: int, device: str) -> dict[str, Callable[[Im
         small = LabelledDocuments(documents[:8], labelled.labels[:8])
         weights = encoder_only(start) | initial_head(size.embedding, 2, classifier, seed=0)
         job = ClassifierJob(
-            size, replace(classifier, epochs=1), CLASSIFIER, 0.01, weights, 2, labelled, small, small, seeds, device
+            size, replace(classifier, epochs=1), CLASSIFIER, 0.01, weights, 2, labelled, small, small, seeds
         )
 
         def train(side: Implementation) -> float:
-            outcome = implementation_module(side).fine_tune_classifier(job, _silent)
+            outcome = implementation_module(side).fine_tune_classifier(replace(job, hardware=sides[side]), _silent)
             return outcome.tokens / outcome.seconds
 
         return train

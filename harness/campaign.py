@@ -16,7 +16,7 @@ from harness.plan import Plan, choose, plan
 from harness.progress import ProgressView, clock_text
 from harness.record import Record
 from harness.runner import Task, run
-from harness.specification import Cell, cell_id
+from harness.specification import Cell, Hardware, cell_id
 from harness.store import Store
 from harness.study_definition import Profile, Study, Sweep
 from harness.tasks import plan_tasks
@@ -46,9 +46,9 @@ class Measurement:
     stopped: str | None
 
 
-def workplace(store: Path, data: Path | None, device: str) -> Workplace:
+def workplace(store: Path, data: Path | None, hardware: Hardware) -> Workplace:
     """A workplace with the sources that the user's settings name."""
-    return Workplace(Store(store), data_sources(data), MODELS, device)
+    return Workplace(Store(store), data_sources(data), MODELS, hardware)
 
 
 def data_sources(data: Path | None) -> Sources:
@@ -135,7 +135,7 @@ def _still_waiting(current: Plan) -> dict[str, str]:
 
 def needed_tasks(cells: Sequence[Cell], place: Workplace) -> tuple[Task, ...]:
     """The tasks of all cells, without the stages that only finished cells would need."""
-    missing = plan_tasks([cell for cell in cells if not place.store.has_record(cell_id(cell))], place.device)
+    missing = plan_tasks([cell for cell in cells if not place.store.has_record(cell_id(cell))], place.hardware)
     done = [Task(cell_id(cell), (), cell) for cell in cells if place.store.has_record(cell_id(cell))]
     return (*done, *missing)
 

@@ -19,8 +19,8 @@ from harness.jobs import ClassifierJob, ClassifierOutcome, Report, finite_or_non
 from harness.metrics import pack_correct, split_metrics
 from harness.record import SCHEMA, Cost, Inputs, RealisedRates, Record, Result
 from harness.seeds import derive_seeds
-from harness.specification import Cell, cell_id
-from harness.tasks import PRECISION, THREADS, parent_stage, product_key
+from harness.specification import Cell, Hardware, cell_id
+from harness.tasks import THREADS, parent_stage, product_key
 from harness.weights import Weights, encoder_only, initial_head, initial_language_model, load, weights_digest
 from harness.workplace import Workplace, implementation_module, oriented
 
@@ -32,7 +32,7 @@ def run_cell(cell: Cell, place: Workplace, report: Report) -> Record:
     corpus = encode(cell.dataset, cell.recipe.size, place.sources)
     seeds = derive_seeds(cell.dataset.reader, "classifier", cell.repetition)
     encoder, facts = _starting_encoder(cell, corpus, place, seeds)
-    job = _classifier_job(cell, corpus, encoder, seeds, place.device)
+    job = _classifier_job(cell, corpus, encoder, seeds, place.hardware)
     outcome = implementation_module(cell.implementation).fine_tune_classifier(job, report)
     perplexity = facts.get("perplexity")
     return Record(
@@ -55,7 +55,7 @@ def run_cell(cell: Cell, place: Workplace, report: Report) -> Record:
             training_tokens_per_second=round(outcome.tokens / outcome.seconds, 1),
             peak_memory_mib=round(peak_memory_mib(), 1),
         ),
-        environment=environment(place.device, PRECISION, THREADS),
+        environment=environment(place.hardware, THREADS),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -79,12 +79,12 @@ def _starting_encoder(
         return encoder_only(
             initial_language_model(len(corpus.vocabulary), cell.recipe.size, seeds["initialisation"])
         ), {}
-    weights, facts = load(place.store.product_path(product_key(parent, place.device)))
+    weights, facts = load(place.store.product_path(product_key(parent, place.hardware)))
     return encoder_only(weights), facts
 
 
 def _classifier_job(
-    cell: Cell, corpus: EncodedCorpus, encoder: Weights, seeds: dict[str, int], device: str
+    cell: Cell, corpus: EncodedCorpus, encoder: Weights, seeds: dict[str, int], hardware: Hardware
 ) -> ClassifierJob:
     chosen = label_subset(corpus.train.labels, cell.dataset.labels, seeds["labels"])
     subset = LabelledDocuments(tuple(corpus.train.documents[i] for i in chosen), corpus.train.labels[chosen])
@@ -105,7 +105,7 @@ def _classifier_job(
         validation=validation,
         test=test,
         seeds=seeds,
-        device=device,
+        hardware=hardware,
     )
 
 

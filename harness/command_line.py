@@ -38,6 +38,7 @@ from harness.record import InvalidRecord, Record
 from harness.regression import check_canaries, reproduction_lines
 from harness.report.page import ReportInputs, render
 from harness.reproduction import Comparison, compare
+from harness.specification import Hardware
 from harness.store import RecordExists, Store, StoreError
 from harness.study_definition import Study
 
@@ -69,8 +70,9 @@ Decays = Annotated[list[float] | None, typer.Option("--decay", min=1e-3, help="T
 Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
 Device = Annotated[str, typer.Option(callback=_device, help="cpu, cuda or cuda:N.")]
+PrecisionName = Literal["best", "float32", "bfloat16"]
 PrecisionChoice = Annotated[
-    Literal["best", "float32", "bfloat16"],
+    PrecisionName,
     typer.Option("--precision", help="Of matrix products; best: bfloat16 where the hardware has units for it."),
 ]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
@@ -121,13 +123,16 @@ def run(  # noqa: PLR0913
     cell: Cells = None,
     workers: Workers = DEFAULT_WORKERS,
     device: Device = "cpu",
+    precision: PrecisionChoice = "float32",
     store: StoreFolder = DEFAULT_STORE,
     results: Results = RESULTS,
     data: Data = None,
 ) -> None:
     """Run a profile's missing cells; interrupt at any moment and run again."""
     selection = Selection(profile, dataset, implementation, decay, cell)
-    _, failed = _measure(context.obj, selection, (store, data, device, workers), _committed(results))
+    _, failed = _measure(
+        context.obj, selection, (store, data, _hardware(device, precision), workers), _committed(results)
+    )
     _exit_if(failed)
 
 
@@ -140,6 +145,7 @@ def reproduce(  # noqa: PLR0913
     decay: Decays = None,
     workers: Workers = DEFAULT_WORKERS,
     device: Device = "cpu",
+    precision: PrecisionChoice = "float32",
     store: StoreFolder = DEFAULT_STORE,
     results: Results = RESULTS,
     data: Data = None,
@@ -151,7 +157,7 @@ def reproduce(  # noqa: PLR0913
     """
     committed = _committed(results)
     selection = Selection(profile, dataset, implementation, decay)
-    ran, failed = _measure(context.obj, selection, (store, data, device, workers), committed)
+    ran, failed = _measure(context.obj, selection, (store, data, _hardware(device, precision), workers), committed)
     comparison = compare(ran, committed)
     for line in reproduction_lines(comparison):
         Console().print(line, soft_wrap=True, highlight=False)
@@ -194,7 +200,9 @@ def regress(
     """Re-run the canary cells from nothing; fail when one leaves what the committed records predict."""
     committed = _committed(results)
     with tempfile.TemporaryDirectory() as folder:
-        ran, failed = _measure(context.obj, Selection("canary"), (Path(folder), data, device, workers), committed)
+        ran, failed = _measure(
+            context.obj, Selection("canary"), (Path(folder), data, Hardware(device), workers), committed
+        )
     findings = check_canaries(ran, committed)
     for finding in findings:
         Console().print(finding.line, style=None if finding.passed else "bold red", soft_wrap=True, highlight=False)
@@ -212,18 +220,27 @@ def bench(
     device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the one process that runs both.")] = 1,
 ) -> None:
-    """Measure both implementations on the same batches, side by side, and the distance from the machine's limit."""
+    """Measure both implementations on the same batches, side by side, and the distance from the machine's limit.
+
+    In float32, in the best precision of the hardware, and the best of torch against fastai in float32.
+    """
+    import torch  # noqa: PLC0415
+
     from harness.benchmark import run_benchmark  # noqa: PLC0415  (imports torch and fastai)
     from harness.limits import show_limits  # noqa: PLC0415
 
     recipes = {sweep.recipe.name: sweep.recipe for profile in context.obj.profiles.values() for sweep in profile.sweeps}
     chosen = recipes[choose("recipe", recipe, recipes)]
-    run_benchmark(chosen, rounds, batches, (device, threads), Console())
-    show_limits(chosen, rounds, device, Console())
+    torch.set_num_threads(threads)
+    plain, best = Hardware(device), _hardware(device, "best")
+    for ours, theirs in dict.fromkeys([(plain, plain), (best, best), (best, plain)]):
+        run_benchmark(chosen, rounds, batches, {"torch": ours, "fastai": theirs}, Console())
+    for hardware in dict.fromkeys([plain, best]):
+        show_limits(chosen, rounds, hardware, Console())
 
 
 @app.command()
-def pretrain(
+def pretrain(  # noqa: PLR0913
     context: typer.Context,
     models: Annotated[list[str] | None, typer.Argument(help="Declared models; default: all.")] = None,
     workers: Workers = DEFAULT_WORKERS,
@@ -236,18 +253,16 @@ def pretrain(
     data: Data = None,
 ) -> None:
     """Pre-train the general language models on Wikipedia; run it again to go on after an interruption."""
-    from harness.general.pretraining import Hardware, Places  # noqa: PLC0415  (imports torch)
+    from harness.general.pretraining import Places  # noqa: PLC0415  (imports torch)
     from harness.general.pretraining import pretrain as train  # noqa: PLC0415
-    from harness.precision import best_precision  # noqa: PLC0415
     from harness.weights import WeightsError  # noqa: PLC0415
 
-    hardware = Hardware(workers, device, best_precision(device) if precision == "best" else precision)
     declared = context.obj.pretraining
     sources = data_sources(data)
     places = Places(sources, checkpoints or sources.cache / "checkpoints", output)
     for name in [choose("model", model, declared) for model in models or declared]:
         try:
-            line = train(declared[name], places, hardware)
+            line = train(declared[name], places, _hardware(device, precision), workers)
         except KeyboardInterrupt:
             Console(stderr=True).print("interrupted: run the same command again to go on from the last checkpoint")
             raise typer.Exit(130) from None
@@ -257,6 +272,12 @@ def pretrain(
         Console().print(line, soft_wrap=True, highlight=False)
 
 
+def _hardware(device: str, precision: PrecisionName) -> Hardware:
+    from harness.precision import best_precision  # noqa: PLC0415  (imports torch)
+
+    return Hardware(device, best_precision(device) if precision == "best" else precision)
+
+
 def _committed(results: Path) -> tuple[Record, ...]:
     return evidence.load(results) if results.exists() else ()
 
@@ -264,13 +285,13 @@ def _committed(results: Path) -> tuple[Record, ...]:
 def _measure(
     study: Study,
     selection: Selection,
-    where: tuple[Path, Path | None, str, int],
+    where: tuple[Path, Path | None, Hardware, int],
     committed: tuple[Record, ...],
 ) -> tuple[tuple[Record, ...], dict[str, str]]:
-    """Measure in (store, data, device, workers); name what failed; exit with status 130 on an interrupt."""
-    store, data, device, workers = where
+    """Measure in (store, data, hardware, workers); name what failed; exit with status 130 on an interrupt."""
+    store, data, hardware, workers = where
     try:
-        measured = measure(study, selection, workplace(store, data, device), workers, committed)
+        measured = measure(study, selection, workplace(store, data, hardware), workers, committed)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted: what is done is kept; run the same command again to go on")
         raise typer.Exit(130) from None

@@ -14,7 +14,7 @@ from harness.environment import current_source_digest, environment, source_diges
 from harness.language_models import make_product
 from harness.runner import Event, Task
 from harness.specification import Cell
-from harness.tasks import PRECISION, THREADS, Stage, product_key
+from harness.tasks import THREADS, Stage, product_key
 from harness.workplace import Workplace
 
 
@@ -28,7 +28,7 @@ class Engine:
         """Whether the task's record or product is stored."""
         if isinstance(task.payload, Cell):
             return self.place.store.has_record(task.name)
-        return self.place.store.has_product(product_key(cast(Stage, task.payload), self.place.device))
+        return self.place.store.has_product(product_key(cast(Stage, task.payload), self.place.hardware))
 
     def start(self) -> None:
         """One thread, and only deterministic kernels, so that the same seed gives the same bits.
@@ -36,7 +36,7 @@ class Engine:
         What records say of code and commit is read here, before any task, and held against the files later.
         """
         source_digest()
-        environment(self.place.device, PRECISION, THREADS)
+        environment(self.place.hardware, THREADS)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(THREADS)
         torch.use_deterministic_algorithms(True)

@@ -13,10 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.record import Environment
+from harness.specification import Hardware
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINING_SOURCES = (
     "harness/rates.py",
+    "harness/precision.py",
     "harness/schedules.py",
     "harness/unfreezing.py",
     "harness/seeds.py",
@@ -71,8 +73,8 @@ def normalised(source: str) -> str:
 
 
 @functools.cache
-def environment(device: str, precision: str, threads: int) -> Environment:
-    """Describe this process's surroundings; ``device`` is "cpu" or a CUDA device, named in the result."""
+def environment(hardware: Hardware, threads: int) -> Environment:
+    """Describe this process's surroundings; a CUDA device is named in the result."""
     commit = _git("rev-parse", "HEAD") or "unknown"
     return Environment(
         commit=commit,
@@ -83,8 +85,8 @@ def environment(device: str, precision: str, threads: int) -> Environment:
         numpy=version("numpy"),
         platform=platform.platform(),
         processor=_processor(),
-        device=_device_name(device),
-        precision=precision,
+        device=_device_name(hardware.device),
+        precision=hardware.precision,
         threads=threads,
     )
 

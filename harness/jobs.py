@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.corpus.encoding import LabelledDocuments
 from harness.record import Epoch, RealisedRates
-from harness.specification import Arm, ClassifierRecipe, LanguageModelArm, LanguageModelRecipe, ModelSize
+from harness.specification import CPU, Arm, ClassifierRecipe, Hardware, LanguageModelArm, LanguageModelRecipe, ModelSize
 
 if TYPE_CHECKING:  # weights are torch tensors, and the command line does without torch
     from harness.weights import Weights
@@ -38,7 +38,7 @@ class LanguageModelJob:
     documents: Documents
     validation: Documents
     seeds: dict[str, int]
-    device: str = "cpu"
+    hardware: Hardware = CPU
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class ClassifierJob:
     validation: LabelledDocuments
     test: LabelledDocuments
     seeds: dict[str, int]
-    device: str = "cpu"
+    hardware: Hardware = CPU
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from harness.specification import LanguageModelRecipe, ShippedModel
 from harness.tasks import (
     GENERAL_ARM,
     GENERAL_REPETITION,
-    PRECISION,
     THREADS,
     GeneralModel,
     Stage,
@@ -29,7 +28,7 @@ from harness.workplace import Workplace, implementation_module, oriented
 def make_product(stage: Stage, place: Workplace, report: Report) -> None:
     """Make a stage's language model and store it under its key, with the facts of its making."""
     corpus = encode(stage.dataset, stage.recipe.size, place.sources)
-    key = product_key(stage, place.device)
+    key = product_key(stage, place.hardware)
     general = stage.recipe.general
     if isinstance(stage, GeneralModel) and isinstance(general, ShippedModel):
         weights, shipped_facts = shipped_model(general, corpus.vocabulary, place.models), {"shipped": general.name}
@@ -47,7 +46,7 @@ def make_product(stage: Stage, place: Workplace, report: Report) -> None:
         "rates": asdict(outcome.rates),
         "tokens": outcome.tokens,
         "tokens_per_second": round(outcome.tokens / outcome.seconds, 1),
-        "commit": environment(place.device, PRECISION, THREADS).commit,
+        "commit": environment(place.hardware, THREADS).commit,
     }
     place.store.write_product(key, lambda path: save(outcome.weights, path, facts))
 
@@ -56,7 +55,7 @@ def _train(stage: Stage, corpus: EncodedCorpus, place: Workplace, report: Report
     """Run the language model job that a stage stands for."""
     recipe = stage.recipe
     if isinstance(stage, TargetModel):
-        start, _ = load(place.store.product_path(product_key(GeneralModel(stage.dataset, recipe), place.device)))
+        start, _ = load(place.store.product_path(product_key(GeneralModel(stage.dataset, recipe), place.hardware)))
         seeds = derive_seeds(stage.dataset.reader, "target", stage.repetition)
         training, arm, implementation = recipe.target, stage.arm, stage.implementation
     else:
@@ -72,7 +71,7 @@ def _train(stage: Stage, corpus: EncodedCorpus, place: Workplace, report: Report
         documents=oriented(corpus.language_model, recipe.direction),
         validation=oriented(corpus.language_model_validation, recipe.direction),
         seeds=seeds,
-        device=place.device,
+        hardware=place.hardware,
     )
     return implementation_module(implementation).fine_tune_language_model(job, report)
 

@@ -17,10 +17,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from harness.precision import products_in
 from harness.scratch.awd_lstm import AwdLstm
 from harness.scratch.models import LanguageModel
 from harness.scratch.optimizer import adamw
-from harness.specification import ModelSize, Optimization, Recipe
+from harness.specification import Hardware, ModelSize, Optimization, Recipe
 
 PRODUCTS = 3  # forward, gradient by inputs, gradient by weights
 LEAST_SECONDS = 0.3
@@ -58,60 +59,64 @@ def decoder_product(size: ModelSize, batch: int, time_steps: int) -> Product:
     return Product(batch * time_steps, size.embedding, size.max_vocabulary)
 
 
-def show_limits(recipe: Recipe, rounds: int, device: str, console: Console) -> None:
+def show_limits(recipe: Recipe, rounds: int, hardware: Hardware, console: Console) -> None:
     """Print GFLOP/s reached and the share of the limit, of the LSTM stack and of a whole language model step."""
     size, batch, steps = recipe.size, recipe.target.batch_size, recipe.target.bptt
     stack = lstm_products(size, batch, steps)
     rows = {
-        "LSTM stack, forward and backward": (stack, _stack(recipe, device)),
-        "language model step": ([*stack, decoder_product(size, batch, steps)], _language_model_step(recipe, device)),
+        "LSTM stack, forward and backward": (stack, _stack(recipe, hardware)),
+        "language model step": ([*stack, decoder_product(size, batch, steps)], _language_model_step(recipe, hardware)),
     }
-    table = Table(title=f"distance from the limit, recipe {recipe.name}, {batch} × {steps} tokens, {device}")
+    work_and_place = f"recipe {recipe.name}, {batch} × {steps} tokens, {hardware.device}, {hardware.precision}"
+    table = Table(title=f"distance from the limit, {work_and_place}")
     for heading in ("work", "GFLOP/s", "products alone", "share of the limit"):
         table.add_column(heading, justify="left" if heading == "work" else "right")
     for name, (products, work) in rows.items():
         operations = PRODUCTS * sum(product.operations for product in products)
-        pairs = [(_seconds(work), PRODUCTS * _products_alone(products, device)) for _ in range(rounds)]
+        pairs = [(_seconds(work), PRODUCTS * _products_alone(products, hardware)) for _ in range(rounds)]
         reached = median(operations / spent / 1e9 for spent, _ in pairs)
         limit = median(operations / alone / 1e9 for _, alone in pairs)
         table.add_row(name, f"{reached:.1f}", f"{limit:.1f}", f"{median(alone / spent for spent, alone in pairs):.0%}")
     console.print(table)
 
 
-def _products_alone(products: list[Product], device: str) -> float:
-    return sum(product.times * _seconds(_product(product, device)) for product in products)
+def _products_alone(products: list[Product], hardware: Hardware) -> float:
+    return sum(product.times * _seconds(_product(product, hardware)) for product in products)
 
 
-def _product(product: Product, device: str) -> Callable[[], object]:
-    left = torch.rand(product.rows, product.inner, device=device)
-    right = torch.rand(product.columns, product.inner, device=device).t()  # laid out as a weight
-    into = torch.empty(product.rows, product.columns, device=device)
+def _product(product: Product, hardware: Hardware) -> Callable[[], object]:
+    like = torch.empty(0, dtype=getattr(torch, hardware.precision), device=hardware.device)
+    left = like.new_empty(product.rows, product.inner).uniform_()
+    right = like.new_empty(product.columns, product.inner).uniform_().t()  # laid out as a weight
+    into = like.new_empty(product.rows, product.columns)
     return lambda: torch.mm(left, right, out=into)
 
 
-def _stack(recipe: Recipe, device: str) -> Callable[[], object]:
-    model, generator = _on_device(AwdLstm(8, recipe.size, recipe.target.dropouts), device)
+def _stack(recipe: Recipe, hardware: Hardware) -> Callable[[], object]:
+    model, generator = _on_device(AwdLstm(8, recipe.size, recipe.target.dropouts), hardware.device)
     assert isinstance(model, AwdLstm)
-    tokens = torch.full((recipe.target.batch_size, recipe.target.bptt), 2, device=device)
+    tokens = torch.full((recipe.target.batch_size, recipe.target.bptt), 2, device=hardware.device)
     state = model.initial_state(recipe.target.batch_size)
 
     def work() -> None:
-        output, _ = model(tokens, state, generator)
+        with products_in(hardware):
+            output, _ = model(tokens, state, generator)
         torch.autograd.backward(output.sum())
 
     return work
 
 
-def _language_model_step(recipe: Recipe, device: str) -> Callable[[], object]:
+def _language_model_step(recipe: Recipe, hardware: Hardware) -> Callable[[], object]:
     size, target = recipe.size, recipe.target
-    model, generator = _on_device(LanguageModel(size.max_vocabulary, size, target.dropouts), device)
+    model, generator = _on_device(LanguageModel(size.max_vocabulary, size, target.dropouts), hardware.device)
     assert isinstance(model, LanguageModel)
     optimizer = adamw(Optimization())([{"params": list(model.parameters())}])
-    tokens = torch.randint(9, size.max_vocabulary, (target.batch_size, target.bptt), device=device)
+    tokens = torch.randint(9, size.max_vocabulary, (target.batch_size, target.bptt), device=hardware.device)
     state = model.encoder.initial_state(target.batch_size)
 
     def work() -> None:
-        loss, _, _, _ = model.loss(tokens, tokens, state, generator)
+        with products_in(hardware):
+            loss, _, _, _ = model.loss(tokens, tokens, state, generator)
         torch.autograd.backward(loss)
         optimizer.step()
         optimizer.zero_grad()

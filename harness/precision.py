@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.environment import vector_units
-from harness.specification import Precision
+from harness.specification import Hardware, Precision
 
 
 def best_precision(device: str) -> Precision:
@@ -22,9 +22,15 @@ def best_precision(device: str) -> Precision:
     return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
 
 
-def products_in(precision: Precision, device: str) -> torch.autocast:
-    """A context in which linear layers and LSTMs compute in ``precision``."""
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
+def products_in(hardware: Hardware) -> torch.autocast:
+    """A context in which linear layers and LSTMs compute in the hardware's chosen precision."""
+    device = torch.device(hardware.device).type
+    return torch.autocast(device, torch.bfloat16, enabled=hardware.precision == "bfloat16")
+
+
+def full_precision(like: Tensor) -> torch.autocast:
+    """A context, within ``products_in``, in which the device of ``like`` computes in the precision it is given."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def product_dtype(like: Tensor) -> torch.dtype:

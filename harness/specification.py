@@ -17,6 +17,17 @@ Precision = Literal["float32", "bfloat16"]  # of matrix products; see harness.pr
 
 
 @dataclass(frozen=True)
+class Hardware:
+    """What computes: "cpu", "cuda" or "cuda:1", and the precision of its matrix products."""
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+
+
+CPU = Hardware()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Texts with labels, how they are split, and how many labels may be used.
 

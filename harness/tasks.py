@@ -15,9 +15,8 @@ from importlib.metadata import version
 from harness.environment import source_digest
 from harness.runner import Task
 from harness.seeds import derive_seeds
-from harness.specification import Cell, Dataset, Implementation, LanguageModelArm, Recipe, cell_id
+from harness.specification import Cell, Dataset, Hardware, Implementation, LanguageModelArm, Recipe, cell_id
 
-PRECISION = "float32"
 THREADS = 1
 TEXT_FIELDS = ("digest", "classes", "validation", "test", "training_documents", "language_model_documents")
 GENERAL_ARM = LanguageModelArm("one-cycle", schedule="one-cycle", decay=1.0)
@@ -54,9 +53,9 @@ def stage_name(stage: Stage) -> str:
     return f"{start}/{stage.implementation}/{stage.arm.name}/decay-{stage.arm.decay:g}/seed-{stage.repetition}"
 
 
-def product_key(stage: Stage, device: str) -> str:
+def product_key(stage: Stage, hardware: Hardware) -> str:
     """SHA-256 over all that makes the product, as hexadecimal digits."""
-    facts = _shared_facts(stage, device)
+    facts = _shared_facts(stage, hardware)
     if isinstance(stage, GeneralModel):
         facts |= {"stage": "general", "training": asdict(stage.recipe.general), "arm": asdict(GENERAL_ARM)}
         facts |= {"seeds": derive_seeds(stage.dataset.reader, "general", GENERAL_REPETITION)}
@@ -64,19 +63,19 @@ def product_key(stage: Stage, device: str) -> str:
         facts |= {"stage": "target", "training": asdict(stage.recipe.target), "arm": asdict(stage.arm)}
         facts |= {"seeds": derive_seeds(stage.dataset.reader, "target", stage.repetition)}
         facts |= {"implementation": stage.implementation}
-        facts |= {"parent": product_key(GeneralModel(stage.dataset, stage.recipe), device)}
+        facts |= {"parent": product_key(GeneralModel(stage.dataset, stage.recipe), hardware)}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _shared_facts(stage: Stage, device: str) -> dict[str, object]:
+def _shared_facts(stage: Stage, hardware: Hardware) -> dict[str, object]:
     dataset = asdict(stage.dataset)
     text = {name: value for name, value in dataset.items() if name in TEXT_FIELDS}
     return {
         "text": text,
         "size": asdict(stage.recipe.size),
         "direction": stage.recipe.direction,
-        "device": device.partition(":")[0],
-        "precision": PRECISION,
+        "device": hardware.device.partition(":")[0],
+        "precision": hardware.precision,
         "versions": {name: version(name) for name in ("torch", "fastai", "numpy")},
         "source": source_digest(),
     }
@@ -91,22 +90,22 @@ def parent_stage(cell: Cell) -> Stage | None:
     return TargetModel(cell.dataset, cell.recipe, cell.implementation, cell.arm.start, cell.repetition)
 
 
-def plan_tasks(cells: Iterable[Cell], device: str) -> tuple[Task, ...]:
+def plan_tasks(cells: Iterable[Cell], hardware: Hardware) -> tuple[Task, ...]:
     """All tasks that the cells need, parents before children; stages with the same product appear once."""
     tasks: dict[str, Task] = {}
     named: dict[str, str] = {}  # product key -> task name
     for cell in cells:
         parent = parent_stage(cell)
-        needs = () if parent is None else (_add_stage(parent, device, tasks, named),)
+        needs = () if parent is None else (_add_stage(parent, hardware, tasks, named),)
         tasks[cell_id(cell)] = Task(cell_id(cell), needs, cell)
     return tuple(tasks.values())
 
 
-def _add_stage(stage: Stage, device: str, tasks: dict[str, Task], named: dict[str, str]) -> str:
-    key = product_key(stage, device)
+def _add_stage(stage: Stage, hardware: Hardware, tasks: dict[str, Task], named: dict[str, str]) -> str:
+    key = product_key(stage, hardware)
     if key not in named:
         general = GeneralModel(stage.dataset, stage.recipe)
-        needs = () if isinstance(stage, GeneralModel) else (_add_stage(general, device, tasks, named),)
+        needs = () if isinstance(stage, GeneralModel) else (_add_stage(general, hardware, tasks, named),)
         named[key] = f"{stage_name(stage)}/{key[:8]}"
         tasks[named[key]] = Task(named[key], needs, stage)
     return named[key]

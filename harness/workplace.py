@@ -9,7 +9,7 @@ from typing import cast
 
 from harness.corpus.sources import Sources
 from harness.jobs import Documents, ImplementationModule
-from harness.specification import Direction, Implementation
+from harness.specification import CPU, Direction, Hardware, Implementation
 from harness.store import Store
 
 IMPLEMENTATIONS: dict[Implementation, str] = {
@@ -20,12 +20,12 @@ IMPLEMENTATIONS: dict[Implementation, str] = {
 
 @dataclass(frozen=True)
 class Workplace:
-    """The store, the sources of data, the folder of shipped models, and the device."""
+    """The store, the sources of data, the folder of shipped models, and the hardware."""
 
     store: Store
     sources: Sources
     models: Path
-    device: str
+    hardware: Hardware = CPU
 
 
 def implementation_module(name: Implementation) -> ImplementationModule:

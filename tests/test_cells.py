@@ -17,7 +17,7 @@ from harness.rates import discriminative_rates
 from harness.record import Record, from_json, result_digest, to_json
 from harness.scratch import training as scratch
 from harness.seeds import derive_seeds
-from harness.specification import Arm, Cell, Implementation, cell_id
+from harness.specification import Arm, Cell, Hardware, Implementation, cell_id
 from harness.tasks import TargetModel, product_key
 from harness.weights import encoder_only, initial_language_model, load, weights_digest
 from harness.workplace import Workplace
@@ -69,7 +69,7 @@ def test_a_record_says_what_was_run_and_from_which_inputs(
     record = record_of(place, cell)
     corpus = encode(cell.dataset, cell.recipe.size, place.sources)
     parent, facts = load(
-        place.store.product_path(product_key(TargetModel(cell.dataset, RECIPE, implementation, TUNED, 0), "cpu"))
+        place.store.product_path(product_key(TargetModel(cell.dataset, RECIPE, implementation, TUNED, 0), Hardware()))
     )
     assert record.cell == f"tiny-questions/tiny/{implementation}/freez+stlr/decay-2.6/lr-0.05/seed-0"
     assert record.specification == cell

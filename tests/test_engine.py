@@ -13,7 +13,7 @@ from tiny_study import LAST, Tiny, as_in_a_worker, ignore, tiny
 from harness.engine import Engine
 from harness.record import Record
 from harness.runner import Event, Task
-from harness.specification import cell_id
+from harness.specification import Hardware, cell_id
 from harness.store import RecordExists
 from harness.tasks import GeneralModel, plan_tasks
 
@@ -29,7 +29,7 @@ def engine(world: Tiny, tmp_path: Path) -> Engine:
 
 
 def test_tasks_are_done_once_their_product_or_record_is_stored(world: Tiny, engine: Engine) -> None:
-    general, cell = plan_tasks([world.cell(LAST)], "cpu")
+    general, cell = plan_tasks([world.cell(LAST)], Hardware())
     assert isinstance(general.payload, GeneralModel)
     assert cell.needs == (general.name,)
     with as_in_a_worker(engine):
@@ -43,7 +43,7 @@ def test_tasks_are_done_once_their_product_or_record_is_stored(world: Tiny, engi
 
 def test_progress_rises_to_one_and_ends_with_the_error(world: Tiny, engine: Engine) -> None:
     events: list[Event] = []
-    tasks = plan_tasks([world.cell(LAST)], "cpu")
+    tasks = plan_tasks([world.cell(LAST)], Hardware())
     with as_in_a_worker(engine):
         for task in tasks:
             engine.execute(task, events.append)
@@ -56,7 +56,7 @@ def test_progress_rises_to_one_and_ends_with_the_error(world: Tiny, engine: Engi
 
 
 def test_a_record_is_never_made_twice(world: Tiny, engine: Engine) -> None:
-    *stages, cell = plan_tasks([world.cell(LAST)], "cpu")
+    *stages, cell = plan_tasks([world.cell(LAST)], Hardware())
     with as_in_a_worker(engine):
         for task in (*stages, cell):
             engine.execute(task, ignore)
@@ -66,7 +66,7 @@ def test_a_record_is_never_made_twice(world: Tiny, engine: Engine) -> None:
 
 def test_arms_share_the_stages_that_they_start_from(world: Tiny) -> None:
     cells = [world.cell(), world.cell(base_rate=0.1), world.cell(LAST), world.cell(repetition=1)]
-    names = [task.name for task in plan_tasks(cells, "cpu")]
+    names = [task.name for task in plan_tasks(cells, Hardware())]
     assert [name.rpartition("/")[0] for name in names if name.startswith("language-model")] == [
         "language-model/trec6/tiny/general",
         "language-model/trec6/tiny/torch/full+discr+stlr/decay-2.6/seed-0",
@@ -86,5 +86,5 @@ def test_a_worker_has_one_thread_and_deterministic_kernels_only(
 
 
 def test_an_engine_and_its_tasks_reach_another_process(world: Tiny, engine: Engine) -> None:
-    tasks: tuple[Task, ...] = plan_tasks([world.cell()], "cpu")
+    tasks: tuple[Task, ...] = plan_tasks([world.cell()], Hardware())
     assert pickle.loads(pickle.dumps((engine, tasks))) == (engine, tasks)  # noqa: S301  (our own bytes)

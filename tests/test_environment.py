@@ -8,6 +8,7 @@ import pytest
 
 from harness import environment
 from harness.environment import ROOT, TRAINING_SOURCES, normalised, peak_memory_mib, source_digest
+from harness.specification import Hardware
 
 SOURCE = '''"""A module."""
 
@@ -112,7 +113,7 @@ def test_every_module_of_an_implementation_is_a_training_source(package: str) ->
 
 
 def test_the_environment_names_what_the_numbers_depend_on() -> None:
-    found = environment.environment("cpu", "float32", 3)
+    found = environment.environment(Hardware(), 3)
     assert (found.device, found.precision, found.threads) == ("cpu", "float32", 3)
     assert found.torch
     assert found.fastai.startswith("2.")

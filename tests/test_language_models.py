@@ -21,7 +21,7 @@ from harness.engine import Engine
 from harness.jobs import LanguageModelJob, LanguageModelOutcome, Report
 from harness.language_models import make_product, shipped_model
 from harness.scratch import training as scratch
-from harness.specification import LanguageModelArm, LanguageModelRecipe, Recipe, ShippedModel
+from harness.specification import Hardware, LanguageModelArm, LanguageModelRecipe, Recipe, ShippedModel
 from harness.tasks import GeneralModel, TargetModel, product_key
 from harness.weights import (
     DECODER_BIAS,
@@ -88,7 +88,7 @@ def ship(folder: Path, name: str = "shipped") -> ShippedModel:
 def test_a_general_model_is_kept_under_its_key_with_the_facts_of_its_making(world: Tiny, place: Workplace) -> None:
     stage = GeneralModel(world.dataset, RECIPE)
     make_product(stage, place, silent)
-    weights, facts = load(place.store.product_path(product_key(stage, "cpu")))
+    weights, facts = load(place.store.product_path(product_key(stage, Hardware())))
     corpus = encode(world.dataset, RECIPE.size, place.sources)
     assert weights[EMBEDDING].shape == (len(corpus.vocabulary), 8)
     assert (facts["corpus"], facts["vocabulary"]) == (corpus.digest, corpus.vocabulary_digest)
@@ -103,15 +103,15 @@ def test_a_target_model_starts_from_the_general_one_and_adds_to_it(
     general, stage = GeneralModel(world.dataset, RECIPE), target(world)
     make_product(general, place, silent)
     make_product(stage, place, silent)
-    before, general_facts = load(place.store.product_path(product_key(general, "cpu")))
-    after, facts = load(place.store.product_path(product_key(stage, "cpu")))
+    before, general_facts = load(place.store.product_path(product_key(general, Hardware())))
+    after, facts = load(place.store.product_path(product_key(stage, Hardware())))
     assert weights_digest(jobs[1].start) == weights_digest(before) != weights_digest(after)
     assert facts["perplexity_before"] == general_facts["perplexity"]
     assert (jobs[1].arm, jobs[1].recipe) == (TUNED, RECIPE.target)
 
 
 def test_a_target_model_without_its_general_one_is_refused_by_path(world: Tiny, place: Workplace) -> None:
-    general = place.store.product_path(product_key(GeneralModel(world.dataset, RECIPE), "cpu"))
+    general = place.store.product_path(product_key(GeneralModel(world.dataset, RECIPE), Hardware()))
     with pytest.raises(WeightsError, match=re.escape(str(general))):
         make_product(target(world), place, silent)
 
@@ -121,13 +121,13 @@ def test_a_model_that_diverges_is_an_error_and_leaves_no_product(world: Tiny, pl
     hot = replace(RECIPE, general=replace(RECIPE.general, base_rate=1e30))
     with pytest.raises(FloatingPointError, match=r"diverged.*lower its base rate"):
         make_product(GeneralModel(world.dataset, hot), place, silent)
-    assert not place.store.has_product(product_key(GeneralModel(world.dataset, hot), "cpu"))
+    assert not place.store.has_product(product_key(GeneralModel(world.dataset, hot), Hardware()))
 
 
 def test_whatever_makes_a_model_is_in_its_key_and_nothing_else(world: Tiny) -> None:
     stage = target(world)
     same = replace(stage, dataset=replace(world.dataset, name="other", title="Other", labels=3))
-    assert product_key(same, "cuda:1") == product_key(stage, "cuda:0")
+    assert product_key(same, Hardware("cuda:1")) == product_key(stage, Hardware("cuda:0"))
     others = [
         replace(stage, repetition=1),
         replace(stage, implementation="fastai"),
@@ -138,9 +138,9 @@ def test_whatever_makes_a_model_is_in_its_key_and_nothing_else(world: Tiny) -> N
         replace(stage, dataset=replace(world.dataset, digest="0" * 64)),
         replace(stage, dataset=replace(world.dataset, validation=21)),
     ]
-    keys = {product_key(one, "cpu") for one in (stage, *others)}
+    keys = {product_key(one, Hardware()) for one in (stage, *others)}
     assert len(keys) == 1 + len(others)
-    assert product_key(stage, "cuda") not in keys
+    assert product_key(stage, Hardware("cuda")) not in keys
 
 
 def test_no_validation_or_test_text_reaches_the_language_model(
@@ -163,7 +163,7 @@ def test_a_shipped_model_is_carried_over_word_by_word(world: Tiny, place: Workpl
     shipped = ship(place.models)
     stage = GeneralModel(world.dataset, replace(RECIPE, general=shipped))
     make_product(stage, place, silent)
-    weights, facts = load(place.store.product_path(product_key(stage, "cpu")))
+    weights, facts = load(place.store.product_path(product_key(stage, Hardware())))
     kept, _ = load(place.models / "shipped.safetensors")
     vocabulary = encode(world.dataset, RECIPE.size, place.sources).vocabulary
     assert facts == {"shipped": "shipped"}
@@ -180,7 +180,7 @@ def test_a_shipped_model_is_carried_over_word_by_word(world: Tiny, place: Workpl
 def test_cells_start_from_the_shipped_model(world: Tiny, place: Workplace, jobs: list[LanguageModelJob]) -> None:
     recipe = replace(RECIPE, name="tiny-shipped", general=ship(place.models))
     last, tuned = measured(place, world.cell(LAST, recipe=recipe), world.cell(recipe=recipe))
-    general, _ = load(place.store.product_path(product_key(GeneralModel(world.dataset, recipe), "cpu")))
+    general, _ = load(place.store.product_path(product_key(GeneralModel(world.dataset, recipe), Hardware())))
     assert [weights_digest(job.start) for job in jobs] == [weights_digest(general)]  # and none was pre-trained
     assert last.inputs.start != tuned.inputs.start
 

@@ -7,7 +7,7 @@ import pytest
 from sample_record import DATASET, DROPOUTS, RECIPE
 
 from harness import tasks
-from harness.specification import Arm, Cell, LanguageModelArm, LanguageModelRecipe, Recipe, cell_id
+from harness.specification import Arm, Cell, Hardware, LanguageModelArm, LanguageModelRecipe, Recipe, cell_id
 from harness.tasks import GeneralModel, Stage, TargetModel, parent_stage, plan_tasks, product_key, stage_name
 
 TUNED = LanguageModelArm("full+discr+stlr", "stlr", 2.6)
@@ -21,11 +21,11 @@ Change = Callable[[Cell], Cell]
 def key(cell: Cell, device: str = "cpu") -> str:
     parent = parent_stage(cell)
     assert parent is not None
-    return product_key(parent, device)
+    return product_key(parent, Hardware(device))
 
 
 def general_key(cell: Cell, device: str = "cpu") -> str:
-    return product_key(GeneralModel(cell.dataset, cell.recipe), device)
+    return product_key(GeneralModel(cell.dataset, cell.recipe), Hardware(device))
 
 
 def with_recipe(cell: Cell, change: Callable[[Recipe], Recipe]) -> Cell:
@@ -120,12 +120,14 @@ def test_the_parent_is_what_the_arm_starts_from() -> None:
 def test_tasks_come_after_what_they_need_and_shared_stages_once() -> None:
     cells = [replace(CELL, base_rate=rate, repetition=n) for rate in (0.01, 0.02) for n in (0, 1)]
     cells += [SHARED["label budget"](CELL), replace(CELL, arm=replace(ARM, name="vanilla", start="general"))]
-    planned = plan_tasks([*cells, *cells], "cpu")
+    planned = plan_tasks([*cells, *cells], Hardware())
     names = [task.name for task in planned]
     assert len(names) == len(set(names)) == 1 + 2 + len(cells)
     for position, task in enumerate(planned):
         assert set(task.needs) <= set(names[:position])
-    keys = [product_key(stage, "cpu")[:8] for stage in (GeneralModel(DATASET, TRAINED), parent_stage(CELL)) if stage]
+    keys = [
+        product_key(stage, Hardware())[:8] for stage in (GeneralModel(DATASET, TRAINED), parent_stage(CELL)) if stage
+    ]
     general = f"language-model/{DATASET.reader}/mini/general/{keys[0]}"
     target = f"language-model/{DATASET.reader}/mini/torch/full+discr+stlr/decay-2.6/seed-0/{keys[1]}"
     needs = {task.name: task.needs for task in planned}
@@ -136,7 +138,7 @@ def test_tasks_come_after_what_they_need_and_shared_stages_once() -> None:
 
 def test_a_cell_with_random_weights_needs_nothing() -> None:
     cell = replace(CELL, arm=replace(ARM, start="random"))
-    (task,) = plan_tasks([cell], "cpu")
+    (task,) = plan_tasks([cell], Hardware())
     assert (task.name, task.needs, task.payload) == (cell_id(cell), (), cell)
 
 

@@ -70,7 +70,7 @@ class Tiny:
         return self.study.datasets["tiny-questions"]
 
     def place(self, store: Path) -> Workplace:
-        return Workplace(Store(store), Sources(self.folder / "cache", self.folder / "data"), self.folder, "cpu")
+        return Workplace(Store(store), Sources(self.folder / "cache", self.folder / "data"), self.folder)
 
     def cell(self, arm: Arm = MAIN, **changes: object) -> Cell:
         cell = Cell(self.dataset, RECIPE, "torch", arm, 0.05, 0)
@@ -161,7 +161,7 @@ def measured(place: Workplace, *cells: Cell) -> tuple[Record, ...]:
     """Records of cells, made in this process together with the stages they need."""
     engine = Engine(place)
     with as_in_a_worker(engine):
-        for task in plan_tasks(cells, place.device):
+        for task in plan_tasks(cells, place.hardware):
             if not engine.is_done(task):
                 engine.execute(task, ignore)
     return tuple(place.store.read_record(cell_id(cell)) for cell in cells)

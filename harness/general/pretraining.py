@@ -22,7 +22,7 @@ from harness.general.trainer import Run, shared, train
 from harness.scratch.models import LanguageModel
 from harness.scratch.training import perplexity
 from harness.seeds import derive_seed
-from harness.specification import Precision
+from harness.specification import Hardware
 from harness.weights import Weights, initial_language_model, save, weights_digest
 
 
@@ -35,16 +35,7 @@ class Places:
     models: Path
 
 
-@dataclass(frozen=True)
-class Hardware:
-    """What a run computes with. The number of workers changes its speed, the other two its bits."""
-
-    workers: int
-    device: str
-    precision: Precision
-
-
-def pretrain(recipe: PretrainingRecipe, places: Places, hardware: Hardware) -> str:
+def pretrain(recipe: PretrainingRecipe, places: Places, hardware: Hardware, workers: int) -> str:
     """Train the model that ``recipe`` declares, or go on from its checkpoint, and write it to ``places.models``.
 
     Returns:
@@ -55,19 +46,19 @@ def pretrain(recipe: PretrainingRecipe, places: Places, hardware: Hardware) -> s
         WeightsError: when the checkpoint is damaged or of another run.
         FloatingPointError: when training diverges.
     """
-    environment(hardware.device, hardware.precision, 1)  # remembered as it is now; the commit may move on during hours of training
+    environment(hardware, 1)  # remembered as it is now; the commit may move on during hours of training
     with _progress() as progress:
         reading = progress.add_task("text", total=1.0, loss="")
         text = general_text(
             recipe.corpus,
             recipe.size.max_vocabulary,
             places.sources,
-            hardware.workers,
+            workers,
             lambda done: progress.update(reading, completed=done),
         )
         progress.update(reading, completed=1.0)
-        checkpoint, run = _train(recipe, text, places, hardware, progress)
-    return _ship(text, run, checkpoint, places.models, hardware.workers)
+        checkpoint, run = _train(recipe, text, places, (hardware, workers), progress)
+    return _ship(text, run, checkpoint, places.models, workers)
 
 
 def _progress() -> Progress:
@@ -76,8 +67,9 @@ def _progress() -> Progress:
 
 
 def _train(
-    recipe: PretrainingRecipe, text: GeneralText, places: Places, hardware: Hardware, progress: Progress
+    recipe: PretrainingRecipe, text: GeneralText, places: Places, where: tuple[Hardware, int], progress: Progress
 ) -> tuple[Checkpoint, Run]:
+    hardware, workers = where
     rows = reading_order(text.training, text.offsets, recipe)
     seed = derive_seed(recipe.corpus.name, "general", recipe.seed, "initialisation")
     key = run_key(recipe, text.digest, hardware.precision)
@@ -86,13 +78,12 @@ def _train(
         start=initial_language_model(len(text.vocabulary), recipe.size, seed),
         rows=shared(torch.from_numpy(rows)),
         steps=total_steps(rows, recipe),
-        device=hardware.device,
-        precision=hardware.precision,
+        hardware=hardware,
         checkpoint=places.checkpoints / f"{recipe.name}-{key[:8]}.safetensors",
         key=key,
     )
     bar = progress.add_task(recipe.name, total=run.steps, loss="")
-    return train(run, hardware.workers, _Reporter(progress, bar)), run
+    return train(run, workers, _Reporter(progress, bar)), run
 
 
 class _Reporter:
@@ -111,8 +102,8 @@ def _ship(text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, wor
     """Round the weights to float16, judge the rounded model, and write weights, vocabulary and record."""
     recipe = run.recipe
     rounded = {name: tensor.half() for name, tensor in weights_of(run, checkpoint).items()}
-    judged = judge(recipe, {name: tensor.float() for name, tensor in rounded.items()}, text, run.device)
-    surroundings = environment(run.device, run.precision, 1)
+    judged = judge(recipe, {name: tensor.float() for name, tensor in rounded.items()}, text, run.hardware.device)
+    surroundings = environment(run.hardware, 1)
     facts = {
         "recipe": asdict(recipe),
         "perplexity": judged,
@@ -142,7 +133,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def weights_of(run: Run, checkpoint: Checkpoint) -> Weights:
     """The weights of a checkpoint by name."""
-    replica = Replica(run.recipe, run.start, run.rows.numpy(), "cpu", run.precision)
+    replica = Replica(run.recipe, run.start, run.rows.numpy(), Hardware())
     replica.flat.copy_(checkpoint.weights)
     return {name: tensor.detach().clone() for name, tensor in replica.model.state_dict().items()}
 

@@ -16,7 +16,7 @@ from harness.scratch.awd_lstm import LayerState
 from harness.scratch.models import LanguageModel
 from harness.scratch.training import penalties
 from harness.seeds import derive_seed
-from harness.specification import Precision
+from harness.specification import Hardware
 from harness.weights import Weights
 
 Stream = NDArray[np.uint16]
@@ -57,10 +57,9 @@ def _noise_seed(recipe: PretrainingRecipe, step: int, shard: int) -> int:
 class Replica:
     """The model, and what one shard's step adds to a flat gradient."""
 
-    def __init__(
-        self, recipe: PretrainingRecipe, start: Weights, rows: Stream, device: str, precision: Precision
-    ) -> None:
-        self.recipe, self.device, self.precision, self._rows = recipe, torch.device(device), precision, rows
+    def __init__(self, recipe: PretrainingRecipe, start: Weights, rows: Stream, hardware: Hardware) -> None:
+        self.recipe, self.hardware, self._rows = recipe, hardware, rows
+        self.device = torch.device(hardware.device)
         words = len(start["decoder_bias"])
         self.model = LanguageModel(words, recipe.size, recipe.dropouts).to(self.device)
         self.parameters = list(self.model.parameters())
@@ -87,12 +86,11 @@ class Replica:
             parameter.grad = view
         generator = torch.Generator(self.device).manual_seed(_noise_seed(recipe, step, shard))
         tokens, targets = self._batch(step, shard)
-        with products_in(self.precision, self.device.type):
-            raw, after = self.model.encoder(tokens, state, generator)
-            dropped = self.model.output_dropout(raw, generator)
+        with products_in(self.hardware):
+            raw, dropped, after = self.model.encode(tokens, state, generator)
             weight, bias = self.model.encoder.embedding.weight, self.model.decoder_bias
             loss = self._softmax(dropped.flatten(0, 1), weight, bias, targets.flatten(), generator)
-        torch.autograd.backward(loss + penalties(raw.to(bias.dtype), dropped.to(bias.dtype), recipe.optimization))
+        torch.autograd.backward(loss + penalties(raw, dropped, recipe.optimization))
         return loss.detach(), after
 
     def _batch(self, step: int, shard: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from harness.precision import product_dtype
+from harness.precision import full_precision, product_dtype
 from harness.scratch.cross_entropy import softmax_less_one_hot_
 
 CHUNK_ROWS = 320  # of logits at a time: those of 1,500 candidates stay in the cache
@@ -75,7 +75,7 @@ class _Sampled(torch.autograd.Function):
         correction: Tensor,
     ) -> Tensor:
         low = product_dtype(inputs)
-        with torch.autocast(inputs.device.type, enabled=False):
+        with full_precision(inputs):
             loss, gradients = _loss_and_gradients(
                 inputs.to(low), weight.to(low), bias, targets, (candidates, correction)
             )

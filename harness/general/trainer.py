@@ -23,7 +23,7 @@ from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
 from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
-from harness.specification import ModelSize, Precision
+from harness.specification import Hardware, ModelSize
 from harness.weights import Weights
 
 CHECKPOINT_SECONDS = 120.0
@@ -92,8 +92,7 @@ class Run:
     start: Weights
     rows: Tensor  # token ids, (shards · rows, tokens per row), 16 bits
     steps: int
-    device: str
-    precision: Precision
+    hardware: Hardware
     checkpoint: Path
     key: str
 
@@ -134,9 +133,9 @@ def _board(run: Run, checkpoint: Checkpoint | None) -> Board:
     weights = sum(tensor.numel() for tensor in run.start.values())
     units = _units(recipe.size)
     shapes = ((weights,), (2 * recipe.rows * sum(units),), ())
-    tensors = [torch.zeros((2, recipe.shards, *shape), device=run.device) for shape in shapes]
+    tensors = [torch.zeros((2, recipe.shards, *shape), device=run.hardware.device) for shape in shapes]
     if checkpoint is not None:
-        tensors[1][(checkpoint.steps - 1) % 2] = checkpoint.states.to(run.device)
+        tensors[1][(checkpoint.steps - 1) % 2] = checkpoint.states.to(run.hardware.device)
     return Board(*map(shared, tensors))
 
 
@@ -154,10 +153,10 @@ class _Worker:
     """One process: computes its shards' gradients and applies everybody's."""
 
     def __init__(self, run: Run, board: Board, meeting: Meeting, shards: Sequence[int]) -> None:
-        if run.device == "cpu":
+        if run.hardware.device == "cpu":
             torch.set_num_threads(1)
         self.run, self.board, self.meeting, self.shards = run, board, meeting, shards
-        self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.device, run.precision)
+        self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.hardware)
         self.checkpoint = read_checkpoint(run.checkpoint, run.key)
         self.done = 0 if self.checkpoint is None else self.checkpoint.steps
         self.flat = torch.nn.Parameter(self.replica.flat)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from harness.precision import product_dtype
+from harness.precision import full_precision, product_dtype
 
 CHUNK_BYTES = 4 * 2**20  # of logits; larger chunks leave the cache, smaller ones make poor matrix products
 
@@ -20,7 +20,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
         low = product_dtype(inputs)
-        with torch.autocast(inputs.device.type, enabled=False):
+        with full_precision(inputs):
             loss, gradients = _loss_and_gradients(inputs.to(low), weight.to(low), bias, targets)
         ctx.save_for_backward(gradients[0].to(inputs.dtype), *gradients[1:])
         return loss

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from harness.precision import full_precision
 from harness.rates import NamedParameters, layer_groups
 from harness.scratch.awd_lstm import PADDING, AwdLstm, Dropout, LayerState
 from harness.scratch.cross_entropy import linear_cross_entropy
@@ -29,7 +32,7 @@ class LanguageModel(nn.Module):
             Logits (batch, time, words), the raw and the dropped-out encoder output (batch, time, embedding; for
             TAR and AR), and the new state.
         """
-        raw, dropped, state = self._encode(tokens, state, generator)
+        raw, dropped, state = self.encode(tokens, state, generator)
         logits = nn.functional.linear(dropped, self.encoder.embedding.weight, self.decoder_bias)
         return logits, raw, dropped, state
 
@@ -37,15 +40,17 @@ class LanguageModel(nn.Module):
         self, tokens: Tensor, targets: Tensor, state: list[LayerState], generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor, Tensor, list[LayerState]]:
         """As ``forward``, with the mean cross-entropy of targets (batch, time) instead of the logits."""
-        raw, dropped, state = self._encode(tokens, state, generator)
+        raw, dropped, state = self.encode(tokens, state, generator)
         decoder = self.encoder.embedding.weight, self.decoder_bias
         return linear_cross_entropy(dropped.flatten(0, 1), *decoder, targets.flatten()), raw, dropped, state
 
-    def _encode(
-        self, tokens: Tensor, state: list[LayerState], generator: torch.Generator | None
+    def encode(
+        self, tokens: Tensor, state: Sequence[LayerState], generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor, list[LayerState]]:
-        raw, state = self.encoder(tokens, state, generator)
-        return raw, self.output_dropout(raw, generator), state
+        """The raw and the dropped-out encoder output (batch, time, embedding) and the new state."""
+        low, after = self.encoder(tokens, state, generator)
+        raw = low.to(self.decoder_bias.dtype)
+        return raw, self.output_dropout(raw, generator), after
 
 
 class ConcatPoolingHead(nn.Module):
@@ -106,7 +111,8 @@ class Classifier(nn.Module):
             Logits (batch, classes) and the encoder outputs that were pooled (batch, time, width).
         """
         outputs, real = self.encode(tokens, generator)
-        return self.head(outputs, real, generator), outputs
+        with full_precision(outputs):  # the head costs nothing, and its logits are compared
+            return self.head(outputs, real, generator), outputs
 
     def encode(self, tokens: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Run the encoder chunk by chunk, carrying the state on; a document joins at its first chunk.
@@ -128,7 +134,7 @@ class Classifier(nn.Module):
             if pooled:
                 outputs.append(nn.functional.pad(output, (0, 0, 0, 0, 0, len(tokens) - rows)))
         kept = tokens[:, (len(chunks) - len(outputs)) * self.bptt :]
-        return torch.cat(outputs, dim=1), kept != PADDING
+        return torch.cat(outputs, dim=1).to(self.head.hidden.weight.dtype), kept != PADDING
 
 
 def _chunks(tokens: Tensor, bptt: int) -> tuple[Tensor, ...]:

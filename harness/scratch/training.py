@@ -25,6 +25,7 @@ from harness.jobs import (
     held_out_rows,
 )
 from harness.metrics import predictions
+from harness.precision import products_in
 from harness.rates import NamedParameters
 from harness.record import Epoch
 from harness.schedules import factors
@@ -52,7 +53,7 @@ def fine_tune_language_model(job: LanguageModelJob, report: Report) -> LanguageM
     """Train a language model on the job's text; see ``harness.jobs``."""
     with torch.device("meta"):  # no weights are drawn, so the global generator is left alone
         model = LanguageModel(len(job.start[EMBEDDING]), job.size, job.recipe.dropouts)
-    model.to_empty(device=job.device).load_state_dict(job.start)
+    model.to_empty(device=job.hardware.device).load_state_dict(job.start)
     before = perplexity(model, job.validation, job.recipe.bptt)
     trainer = _LanguageModelTrainer(model, job)
     losses: list[float] = []
@@ -84,7 +85,7 @@ class _LanguageModelTrainer:
         )
         self.log = RateLog(tuple(groups), job.arm.decay)
         self.batches = LanguageModelBatches(job.documents, recipe.batch_size, recipe.bptt, job.seeds["order"])
-        self.dropout = torch.Generator(job.device).manual_seed(job.seeds["dropout"])
+        self.dropout = torch.Generator(job.hardware.device).manual_seed(job.seeds["dropout"])
         self.total_steps = len(self.batches) * recipe.epochs
         self.seconds = 0.0
 
@@ -95,14 +96,15 @@ class _LanguageModelTrainer:
         state = self.model.encoder.initial_state(self.job.recipe.batch_size)
         loss_sum, seen = torch.zeros((), dtype=torch.float64), 0
         for tokens, targets in self.batches:
-            loss, state = self._step(tokens.to(self.job.device), targets.to(self.job.device), state)
+            loss, state = self._step(tokens.to(self.job.hardware.device), targets.to(self.job.hardware.device), state)
             loss_sum += loss.cpu().double() * targets.numel()
             seen += targets.numel()
         self.seconds += time.perf_counter() - started
         return float(loss_sum) / seen
 
     def _step(self, tokens: Tensor, targets: Tensor, state: list[LayerState]) -> tuple[Tensor, list[LayerState]]:
-        loss, raw, dropped, state = self.model.loss(tokens, targets, state, self.dropout)
+        with products_in(self.job.hardware):
+            loss, raw, dropped, state = self.model.loss(tokens, targets, state, self.dropout)
         torch.autograd.backward(loss + penalties(raw, dropped, self.job.recipe.optimization))
         self.log.observe(self.optimizer.step(factors(self.job.arm.schedule, len(self.log.steps), self.total_steps)))
         return loss.detach(), state
@@ -128,7 +130,7 @@ def fine_tune_classifier(job: ClassifierJob, report: Report) -> ClassifierOutcom
     """Train a classifier on the job's labelled documents; see ``harness.jobs``."""
     with torch.device("meta"):
         model = Classifier(len(job.start[EMBEDDING]), job.classes, job.size, job.recipe)
-    model.to_empty(device=job.device).load_state_dict(job.start)
+    model.to_empty(device=job.hardware.device).load_state_dict(job.start)
     groups = classifier_groups(model)
     trainer = _ClassifierTrainer(model, groups, job)
     epochs: list[Epoch] = []
@@ -164,7 +166,7 @@ class _ClassifierTrainer:
         self.log = RateLog(tuple(groups), job.arm.decay)
         self.batches = ClassifierBatches(training.documents, training.labels, recipe.batch_size, recipe.bptt)
         self.order = np.random.RandomState(job.seeds["order"])
-        self.dropout = torch.Generator(job.device).manual_seed(job.seeds["dropout"])
+        self.dropout = torch.Generator(job.hardware.device).manual_seed(job.seeds["dropout"])
         self.total_steps = self.batches.training_steps() * recipe.epochs
         self.seconds = 0.0
 
@@ -174,14 +176,15 @@ class _ClassifierTrainer:
         self.model.train()
         loss_sum, seen = torch.zeros((), dtype=torch.float64), 0
         for tokens, labels in self.batches.training(self.order):
-            loss = self._step(tokens.to(self.job.device), labels.to(self.job.device))
+            loss = self._step(tokens.to(self.job.hardware.device), labels.to(self.job.hardware.device))
             loss_sum += loss.cpu().double() * len(labels)
             seen += len(labels)
         self.seconds += time.perf_counter() - started
         return float(loss_sum) / seen
 
     def _step(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        logits, outputs = self.model(tokens, self.dropout)
+        with products_in(self.job.hardware):
+            logits, outputs = self.model(tokens, self.dropout)
         loss = nn.functional.cross_entropy(logits, labels)
         torch.autograd.backward(loss + penalties(outputs, outputs, self.job.recipe.optimization))
         self.log.observe(self.optimizer.step(factors(self.job.arm.schedule, len(self.log.steps), self.total_steps)))
@@ -193,9 +196,10 @@ def _evaluate(model: Classifier, split: LabelledDocuments, job: ClassifierJob) -
     """Logits (documents, classes) in the split's own order."""
     model.eval()
     batches = ClassifierBatches(split.documents, split.labels, EVALUATION_ROWS, job.recipe.bptt)
-    logits = torch.cat([model(tokens.to(job.device))[0] for tokens, _ in batches.evaluation()])
+    with products_in(job.hardware):
+        logits = torch.cat([model(tokens.to(job.hardware.device))[0] for tokens, _ in batches.evaluation()])
     ordered = torch.empty_like(logits)
-    ordered[torch.from_numpy(batches.evaluation_order()).to(job.device)] = logits
+    ordered[torch.from_numpy(batches.evaluation_order()).to(job.hardware.device)] = logits
     return ordered.float().cpu().numpy()
 
 

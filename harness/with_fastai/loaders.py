@@ -34,7 +34,7 @@ def language_model_loaders(job: LanguageModelJob) -> DataLoaders:
         loaders.append(
             LMDataLoader(items, lens=lengths, bs=rows, seq_len=job.recipe.bptt, shuffle=shuffle, num_workers=0)
         )
-    return DataLoaders(*loaders, device=torch.device(job.device))
+    return DataLoaders(*loaders, device=torch.device(job.hardware.device))
 
 
 def classifier_loaders(job: ClassifierJob) -> DataLoaders:
@@ -46,7 +46,7 @@ def classifier_loaders(job: ClassifierJob) -> DataLoaders:
     single = len(job.training.documents) % job.recipe.batch_size == 1
     training = sorted_loader(job.training, job, shuffle=True, drop_last=single)
     evaluation = [sorted_loader(split, job, shuffle=False, drop_last=False) for split in (job.validation, job.test)]
-    return DataLoaders(training, *evaluation, device=torch.device(job.device))
+    return DataLoaders(training, *evaluation, device=torch.device(job.hardware.device))
 
 
 def sorted_loader(split: LabelledDocuments, job: ClassifierJob, *, shuffle: bool, drop_last: bool) -> SortedDL:

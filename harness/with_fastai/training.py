@@ -21,7 +21,8 @@ from fastai.metrics import accuracy
 from fastai.optimizer import Adam
 from fastai.text.learner import LMLearner, language_model_learner, text_classifier_learner
 from fastai.text.models.awdlstm import AWD_LSTM
-from torch import nn
+from fastai.torch_core import to_float
+from torch import Tensor, nn
 
 from harness.jobs import (
     ClassifierJob,
@@ -33,9 +34,10 @@ from harness.jobs import (
     Report,
     finite_or_none,
 )
+from harness.precision import products_in
 from harness.rates import discriminative_rates
 from harness.record import Epoch
-from harness.specification import Dropouts, ModelSize, Optimization
+from harness.specification import Dropouts, Hardware, ModelSize, Optimization
 from harness.weights import EMBEDDING
 from harness.with_fastai.callbacks import SafeRnnRegularizer, ScheduledRates, TrainingLog, Unfreeze
 from harness.with_fastai.conversion import fastai_names, load_into, read_from
@@ -89,6 +91,7 @@ def language_model(job: LanguageModelJob) -> LMLearner:
         loaders, AWD_LSTM, config=config, drop_mult=1.0, pretrained=False, **_options(job.recipe.optimization)
     )
     load_into(learner.model, job.start)
+    compute_in(job.hardware, learner.model)
     return _with_safe_penalties(learner)
 
 
@@ -112,7 +115,24 @@ def classifier(job: ClassifierJob) -> Any:  # noqa: ANN401  (fastai is untyped)
         **_options(job.recipe.optimization),
     )
     load_into(learner.model, job.start)
+    compute_in(job.hardware, learner.model[0])  # the head stays in float32, as in harness.scratch
     return _with_safe_penalties(learner)
+
+
+def compute_in(hardware: Hardware, module: nn.Module) -> None:
+    """Let a module compute its products in the hardware's precision and return what it returns in float32.
+
+    fastai's own mixed precision is for CUDA alone.
+    """
+    if hardware.precision == "float32":
+        return
+    forward = module.forward
+
+    def low(*inputs: Tensor) -> object:
+        with products_in(hardware):
+            return to_float(forward(*inputs))
+
+    module.forward = low
 
 
 def _options(optimization: Optimization) -> dict[str, Any]:

@@ -22,12 +22,12 @@ from harness.command_line import main
 from harness.corpus.general import GeneralCorpus, GeneralText
 from harness.corpus.sources import Sources
 from harness.general import pretraining
-from harness.general.pretraining import Hardware, Places, pretrain
+from harness.general.pretraining import Places, pretrain
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
 from harness.language_models import shipped_model
 from harness.scratch.models import LanguageModel
-from harness.specification import Direction, Dropouts, ModelSize, Optimization, ShippedModel
+from harness.specification import Direction, Dropouts, Hardware, ModelSize, Optimization, ShippedModel
 from harness.weights import EMBEDDING, load, weights_digest
 from study.__main__ import STUDY
 
@@ -48,7 +48,6 @@ RECIPE = PretrainingRecipe(
     dropouts=Dropouts(output=0.2, hidden=0.1, input=0.1, embedding=0.1, weight=0.1),
     optimization=Optimization(activation_penalty=0, temporal_penalty=0),
 )
-HARDWARE = Hardware(workers=1, device="cpu", precision="float32")
 STUDY_OF_NUMBERS = replace(
     STUDY,
     pretraining={"tiny-forward": RECIPE, "tiny-backward": replace(RECIPE, name="tiny-backward", direction="backward")},
@@ -117,7 +116,7 @@ class Made:
 
 
 def made(folder: Path, recipe: PretrainingRecipe = RECIPE) -> Made:
-    return Made(recipe, folder, pretrain(recipe, places(folder), HARDWARE))
+    return Made(recipe, folder, pretrain(recipe, places(folder), Hardware(), 1))
 
 
 @pytest.fixture

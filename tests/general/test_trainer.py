@@ -28,7 +28,7 @@ from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
 from harness.scratch.models import LanguageModel
 from harness.scratch.training import penalties
-from harness.specification import ModelSize, Optimization
+from harness.specification import Hardware, ModelSize, Optimization
 from harness.weights import WeightsError, initial_language_model
 
 WORDS, STEPS = 50, 12
@@ -68,8 +68,7 @@ def a_run(folder: Path, recipe: PretrainingRecipe = RECIPE, rows: Stream | None 
         start=initial_language_model(WORDS, recipe.size, seed=1),
         rows=torch.from_numpy(rows),
         steps=total_steps(rows, recipe),
-        device="cpu",
-        precision="float32",
+        hardware=Hardware(),
         checkpoint=folder / "run.safetensors",
         key=run_key(recipe, "corpus", "float32"),
     )
@@ -265,7 +264,7 @@ def test_a_replicas_flat_gradient_is_autograds(tmp_path: Path) -> None:
     with precision(torch.float64):
         run = a_run(tmp_path, WITHOUT_NOISE)
         rows, state = zipf_rows(), random_state(RECIPE, RECIPE.rows)
-        replica = Replica(run.recipe, run.start, rows, "cpu", "float32")
+        replica = Replica(run.recipe, run.start, rows, Hardware())
         flat = torch.full_like(replica.flat, 7.0)  # what is there before does not count
         loss, after = replica.gradient(step, shard, state, flat)
         model = separate_model(run)
@@ -281,7 +280,7 @@ def test_a_replicas_flat_gradient_is_autograds(tmp_path: Path) -> None:
 def test_every_shard_of_every_step_has_noise_of_its_own_that_repeats(tmp_path: Path) -> None:
     rows = np.tile(np.arange(10, 10 + RECIPE.bptt, dtype=np.uint16), (4, 9))  # the same tokens everywhere
     run = a_run(tmp_path, replace(RECIPE, candidates=3), rows)
-    replica = Replica(run.recipe, run.start, rows, "cpu", "float32")
+    replica = Replica(run.recipe, run.start, rows, Hardware())
     state = random_state(RECIPE, RECIPE.rows)
 
     def gradient(step: int, shard: int) -> Tensor:
