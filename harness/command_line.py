@@ -7,19 +7,17 @@ Every command reads declarations, the run store and the committed evidence, and 
 from __future__ import annotations
 
 import logging
-import os
-import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 from threading import BrokenBarrierError
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from harness import evidence
+from harness import evidence, options
 from harness.campaign import (
     MODELS,
     Selection,
@@ -42,7 +40,6 @@ from harness.specification import Hardware
 from harness.store import RecordExists, Store, StoreError
 from harness.study_definition import Study
 
-RESULTS = Path(__file__).resolve().parent.parent / "results"
 EXPECTED = (
     ClaimsError,
     ConflictingResultError,
@@ -56,33 +53,6 @@ EXPECTED = (
     UnknownNameError,
 )
 
-
-def _device(name: str) -> str:
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise typer.BadParameter(f"{name!r} is not cpu, cuda or cuda:N")
-    return name
-
-
-ProfileName = Annotated[str, typer.Option("--profile", help="How much of the study: quick, full, paper.")]
-Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset; may be repeated.")]
-Implementations = Annotated[list[str] | None, typer.Option("--implementation", help="Only torch or only fastai.")]
-Decays = Annotated[list[float] | None, typer.Option("--decay", min=1e-3, help="These decays instead; may be repeated.")]
-Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
-Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
-Device = Annotated[str, typer.Option(callback=_device, help="cpu, cuda or cuda:N.")]
-PrecisionName = Literal["best", "float32", "bfloat16"]
-PrecisionChoice = Annotated[
-    PrecisionName,
-    typer.Option("--precision", help="Of matrix products; best: bfloat16 where the hardware has units for it."),
-]
-StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
-Results = Annotated[Path, typer.Option("--results", help="Folder of the committed evidence.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder with data sets; default: DFT_DATA.")]
-Output = Annotated[Path, typer.Option("--output", help="Folder for the rendered report.")]
-
-DEFAULT_STORE = Path("runs")
-DEFAULT_OUTPUT = Path("report")
-DEFAULT_WORKERS = min(os.cpu_count() or 1, 8)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Plan, run, compare and report the study.")
 
@@ -100,13 +70,13 @@ def main(study: Study) -> None:
 @app.command()
 def plan(  # noqa: PLR0913  (a command's parameters are its options, here and below)
     context: typer.Context,
-    profile: ProfileName = "quick",
-    dataset: Datasets = None,
-    implementation: Implementations = None,
-    decay: Decays = None,
-    cell: Cells = None,
-    store: StoreFolder = DEFAULT_STORE,
-    results: Results = RESULTS,
+    profile: options.ProfileName = "quick",
+    dataset: options.Datasets = None,
+    implementation: options.Implementations = None,
+    decay: options.Decays = None,
+    cell: options.Cells = None,
+    store: options.StoreFolder = options.DEFAULT_STORE,
+    results: options.Results = options.RESULTS,
 ) -> None:
     """List a profile's cells, what is missing, and the time that measured cells predict."""
     selection = Selection(profile, dataset, implementation, decay, cell)
@@ -116,17 +86,17 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options, here and be
 @app.command()
 def run(  # noqa: PLR0913
     context: typer.Context,
-    profile: ProfileName = "quick",
-    dataset: Datasets = None,
-    implementation: Implementations = None,
-    decay: Decays = None,
-    cell: Cells = None,
-    workers: Workers = DEFAULT_WORKERS,
-    device: Device = "cpu",
-    precision: PrecisionChoice = "float32",
-    store: StoreFolder = DEFAULT_STORE,
-    results: Results = RESULTS,
-    data: Data = None,
+    profile: options.ProfileName = "quick",
+    dataset: options.Datasets = None,
+    implementation: options.Implementations = None,
+    decay: options.Decays = None,
+    cell: options.Cells = None,
+    workers: options.Workers = options.DEFAULT_WORKERS,
+    device: options.Device = "cpu",
+    precision: options.PrecisionChoice = "float32",
+    store: options.StoreFolder = options.DEFAULT_STORE,
+    results: options.Results = options.RESULTS,
+    data: options.Data = None,
 ) -> None:
     """Run a profile's missing cells; interrupt at any moment and run again."""
     selection = Selection(profile, dataset, implementation, decay, cell)
@@ -139,17 +109,17 @@ def run(  # noqa: PLR0913
 @app.command()
 def reproduce(  # noqa: PLR0913
     context: typer.Context,
-    profile: ProfileName = "quick",
-    dataset: Datasets = None,
-    implementation: Implementations = None,
-    decay: Decays = None,
-    workers: Workers = DEFAULT_WORKERS,
-    device: Device = "cpu",
-    precision: PrecisionChoice = "float32",
-    store: StoreFolder = DEFAULT_STORE,
-    results: Results = RESULTS,
-    data: Data = None,
-    output: Output = DEFAULT_OUTPUT,
+    profile: options.ProfileName = "quick",
+    dataset: options.Datasets = None,
+    implementation: options.Implementations = None,
+    decay: options.Decays = None,
+    workers: options.Workers = options.DEFAULT_WORKERS,
+    device: options.Device = "cpu",
+    precision: options.PrecisionChoice = "float32",
+    store: options.StoreFolder = options.DEFAULT_STORE,
+    results: options.Results = options.RESULTS,
+    data: options.Data = None,
+    output: options.Output = options.DEFAULT_OUTPUT,
 ) -> None:
     """Run a profile, compare each cell with the committed record, and render the report.
 
@@ -168,8 +138,8 @@ def reproduce(  # noqa: PLR0913
 @app.command()
 def report(
     context: typer.Context,
-    results: Results = RESULTS,
-    output: Output = DEFAULT_OUTPUT,
+    results: options.Results = options.RESULTS,
+    output: options.Output = options.DEFAULT_OUTPUT,
     tables: Annotated[Path | None, typer.Option(help="Also copy the main tables into this folder.")] = None,
 ) -> None:
     """Render the report from the committed evidence alone; needs no torch."""
@@ -180,8 +150,8 @@ def report(
 
 @app.command()
 def export(
-    store: StoreFolder = DEFAULT_STORE,
-    results: Results = RESULTS,
+    store: options.StoreFolder = options.DEFAULT_STORE,
+    results: options.Results = options.RESULTS,
     overwrite: Annotated[bool, typer.Option(help="Let new results of committed cells replace the old.")] = False,
 ) -> None:
     """Add the run store's records to the committed evidence, one sorted text file a dataset."""
@@ -192,10 +162,10 @@ def export(
 @app.command()
 def regress(
     context: typer.Context,
-    workers: Workers = DEFAULT_WORKERS,
-    device: Device = "cpu",
-    results: Results = RESULTS,
-    data: Data = None,
+    workers: options.Workers = options.DEFAULT_WORKERS,
+    device: options.Device = "cpu",
+    results: options.Results = options.RESULTS,
+    data: options.Data = None,
 ) -> None:
     """Re-run the canary cells from nothing; fail when one leaves what the committed records predict."""
     committed = _committed(results)
@@ -217,7 +187,7 @@ def bench(
     recipe: Annotated[str, typer.Option(help="Recipe whose sizes and batches are measured.")] = "compact",
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each side, taken in turn.")] = 5,
     batches: Annotated[int, typer.Option(min=2, help="Training steps in one measurement.")] = 24,
-    device: Device = "cpu",
+    device: options.Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the one process that runs both.")] = 1,
 ) -> None:
     """Measure both implementations on the same batches, side by side, and the distance from the machine's limit.
@@ -243,14 +213,14 @@ def bench(
 def pretrain(  # noqa: PLR0913
     context: typer.Context,
     models: Annotated[list[str] | None, typer.Argument(help="Declared models; default: all.")] = None,
-    workers: Workers = DEFAULT_WORKERS,
-    device: Device = "cpu",
+    workers: options.Workers = options.DEFAULT_WORKERS,
+    device: options.Device = "cpu",
     checkpoints: Annotated[
         Path | None, typer.Option(help="Where a run goes on from; default: the user's cache.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Where finished models go.")] = MODELS,
-    precision: PrecisionChoice = "best",
-    data: Data = None,
+    precision: options.PrecisionChoice = "best",
+    data: options.Data = None,
 ) -> None:
     """Pre-train the general language models on Wikipedia; run it again to go on after an interruption."""
     from harness.general.pretraining import Places  # noqa: PLC0415  (imports torch)
@@ -272,7 +242,7 @@ def pretrain(  # noqa: PLR0913
         Console().print(line, soft_wrap=True, highlight=False)
 
 
-def _hardware(device: str, precision: PrecisionName) -> Hardware:
+def _hardware(device: str, precision: options.PrecisionName) -> Hardware:
     from harness.precision import best_precision  # noqa: PLC0415  (imports torch)
 
     return Hardware(device, best_precision(device) if precision == "best" else precision)

@@ -1,0 +1,40 @@
+"""The options that several commands share, and their defaults."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise typer.BadParameter(f"{name!r} is not cpu, cuda or cuda:N")
+    return name
+
+
+ProfileName = Annotated[str, typer.Option("--profile", help="How much of the study: quick, full, paper.")]
+Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset; may be repeated.")]
+Implementations = Annotated[list[str] | None, typer.Option("--implementation", help="Only torch or only fastai.")]
+Decays = Annotated[list[float] | None, typer.Option("--decay", min=1e-3, help="These decays instead; may be repeated.")]
+Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
+Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
+Device = Annotated[str, typer.Option(callback=_device, help="cpu, cuda or cuda:N.")]
+PrecisionName = Literal["best", "float32", "bfloat16"]
+PrecisionChoice = Annotated[
+    PrecisionName,
+    typer.Option("--precision", help="Of matrix products; best: bfloat16 where the hardware has units for it."),
+]
+StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
+Results = Annotated[Path, typer.Option("--results", help="Folder of the committed evidence.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder with data sets; default: DFT_DATA.")]
+Output = Annotated[Path, typer.Option("--output", help="Folder for the rendered report.")]
+
+DEFAULT_STORE = Path("runs")
+DEFAULT_OUTPUT = Path("report")
+DEFAULT_WORKERS = min(os.cpu_count() or 1, 8)
