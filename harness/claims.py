@@ -21,11 +21,15 @@ whose base rate was chosen from fewer rates than others of their dataset and rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
+from harness.crossed import Correct, crossed_interval, unpack_correct
 from harness.record import Record
+from harness.sample_size import pairs_for_difference, pairs_for_equivalence
 from harness.specification import Implementation
 from harness.statistics import Interval, equivalence, holm, mean_interval, paired_difference
 
@@ -95,6 +99,8 @@ class Verdict:
     interval: Interval | None
     p: float | None
     n: int
+    with_items: Interval | None = None  # 95 %, over repetitions and test items at once
+    deciding: int | None = None  # pairs that would decide where it is undecided; None: decided, or no number would
 
 
 def family_of(record: Record) -> Family:
@@ -171,6 +177,16 @@ def paired_errors(left: Mapping[int, Record], right: Mapping[int, Record]) -> tu
     return [left[n].result.test.error for n in shared], [right[n].result.test.error for n in shared]
 
 
+def paired_items(left: Mapping[int, Record], right: Mapping[int, Record]) -> tuple[Correct, Correct]:
+    """Which test items were right in the repetitions that both sides have, each (repetitions, items)."""
+    shared = sorted(set(left) & set(right))
+    first, second = (
+        np.array([unpack_correct(side[n].result.correct, side[n].result.test.items) for n in shared])
+        for side in (left, right)
+    )
+    return first, second
+
+
 def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Protocol) -> tuple[Verdict, ...]:
     """One verdict for each claim, dataset and recipe, by the rules at the top of this module.
 
@@ -194,7 +210,7 @@ def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Proto
         verdict, outer = judged[index]
         if verdict.p is not None:
             verdicts[index] = _superior(replace(verdict, p=p), outer, len(protocol.final_repetitions))
-    return tuple(verdicts)
+    return tuple(verdict if verdict.outcome == "undecided" else replace(verdict, deciding=None) for verdict in verdicts)
 
 
 def _equally_tuned(
@@ -218,22 +234,44 @@ def _judge(
     claim: Claim, place: tuple[str, str], finals: Mapping[Family, Mapping[int, Record]], protocol: Protocol
 ) -> tuple[Verdict, Interval | None]:
     """Judge before adjustment (superiority stays undecided); also return the 95 % t interval of the difference."""
-    left, right = paired_errors(
-        *(finals.get(Family(*place, s.implementation, s.arm, s.decay), {}) for s in (claim.left, claim.right))
-    )
+    sides = [finals.get(Family(*place, s.implementation, s.arm, s.decay), {}) for s in (claim.left, claim.right)]
+    left, right = paired_errors(*sides)
     if not left:
         return Verdict(claim, *place, "no data", None, None, None, 0), None
     estimate = paired_difference(left, right)
     differences = [a - b for a, b in zip(left, right, strict=True)]
     outer = mean_interval(differences)
+    verdict = Verdict(
+        claim,
+        *place,
+        "undecided",
+        estimate.mean,
+        estimate.interval,
+        estimate.p,
+        estimate.n,
+        with_items=crossed_interval(*paired_items(*sides)),
+        deciding=_deciding_pairs(claim, differences, estimate.mean),
+    )
     if claim.kind == "superior":
-        return Verdict(claim, *place, "undecided", estimate.mean, estimate.interval, estimate.p, estimate.n), outer
+        return verdict, outer
     p = equivalence(left, right, claim.margin)
     outcome: Outcome = "undecided"
     if outer is not None and estimate.n == len(protocol.final_repetitions):
         outside = outer[0] > claim.margin or outer[1] < -claim.margin
         outcome = "held" if p <= SIGNIFICANCE else "failed" if outside else "undecided"
-    return Verdict(claim, *place, outcome, estimate.mean, mean_interval(differences, 0.9), p, estimate.n), outer
+    return replace(verdict, outcome=outcome, interval=mean_interval(differences, 0.9), p=p), outer
+
+
+def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> int | None:
+    """Fewest pairs that would hold or fail the claim, were further ones like these, before Holm's adjustment."""
+    if claim.kind == "superior":
+        hold = pairs_for_difference(differences) if mean < 0 else None
+        fail = pairs_for_difference(differences, from_value=-claim.margin) if mean > -claim.margin else None
+    else:
+        hold = pairs_for_equivalence(differences, claim.margin)
+        nearest = claim.margin if mean > 0 else -claim.margin
+        fail = pairs_for_difference(differences, from_value=nearest) if abs(mean) > claim.margin else None
+    return min((pairs for pairs in (hold, fail) if pairs is not None), default=None)
 
 
 def _superior(verdict: Verdict, outer: Interval | None, planned: int) -> Verdict:

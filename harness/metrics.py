@@ -46,11 +46,5 @@ def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int
 
 
 def pack_correct(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> str:
-    """Which items were right, as base64 of packed bits; ``unpack_correct`` inverts it."""
+    """Which items were right, as base64 of packed bits; ``harness.crossed.unpack_correct`` inverts it."""
     return base64.b64encode(np.packbits(predictions(logits) == labels).tobytes()).decode()
-
-
-def unpack_correct(packed: str, items: int) -> NDArray[np.bool_]:
-    """Which of ``items`` items were right, shape (items,)."""
-    bits = np.frombuffer(base64.b64decode(packed), dtype=np.uint8)
-    return np.unpackbits(bits, count=items).astype(bool)

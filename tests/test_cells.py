@@ -11,8 +11,8 @@ import torch
 from tiny_study import LAST, MAIN, RECIPE, SCRATCH, TUNED, Tiny, measured, tiny
 
 from harness.corpus.encoding import encode
+from harness.crossed import unpack_correct
 from harness.jobs import ClassifierJob, ClassifierOutcome, Report
-from harness.metrics import unpack_correct
 from harness.rates import discriminative_rates
 from harness.record import Record, from_json, result_digest, to_json
 from harness.scratch import training as scratch

@@ -180,3 +180,31 @@ def test_claims_without_data_count_in_the_family_of_tests():
     assert [verdict.outcome for verdict in judged[1:]] == ["no data"] * 4
     assert alone.p is not None
     assert judged[0].p == pytest.approx(5 * alone.p)
+
+
+def test_an_undecided_verdict_says_how_many_pairs_would_decide_and_a_decided_one_does_not():
+    wide = contrast(-0.004, [5 * value for value in NOISE])
+    (open_one,) = evaluate([SUPERIOR], wide, TEN)
+    assert open_one.outcome == "undecided"
+    # the spread over pairs is 5 * sd(NOISE) = 0.0077, an effect of 0.52: Cohen's tables say about 31 to 34 pairs
+    assert 25 <= (open_one.deciding or 0) <= 40
+    (closed,) = evaluate([SUPERIOR], contrast(-0.02), TEN)
+    assert (closed.outcome, closed.deciding) == ("held", None)
+
+
+def test_what_would_decide_equivalence_depends_on_where_the_mean_lies():
+    inside, outside, edge = (
+        evaluate([EQUIVALENT], contrast(mean, [4 * value for value in NOISE]), TEN)[0] for mean in (0.002, 0.009, 0.005)
+    )
+    assert {verdict.outcome for verdict in (inside, outside, edge)} == {"undecided"}
+    assert 10 < (inside.deciding or 0) < 60
+    assert 10 < (outside.deciding or 0) < 60
+    assert edge.deciding is None
+
+
+def test_the_interval_with_items_is_never_narrower_than_that_of_seeds_alone():
+    (verdict,) = evaluate([SUPERIOR], contrast(-0.02), TEN)
+    assert verdict.with_items is not None
+    assert verdict.interval is not None
+    assert verdict.with_items[0] < verdict.interval[0]
+    assert verdict.interval[1] < verdict.with_items[1]

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
-from harness.metrics import calibration_error, pack_correct, predictions, split_metrics, unpack_correct
+from harness.crossed import unpack_correct
+from harness.metrics import calibration_error, pack_correct, predictions, split_metrics
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
 LOGITS = arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(2, 5)), elements=st.floats(-20, 20, width=32))

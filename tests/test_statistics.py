@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.statistics import (
+    area_under_error,
     equivalence,
     holm,
     mean_interval,
     paired_difference,
     prediction_interval,
+    probability_of_improvement,
     smallest_sign_flip_p,
 )
 
@@ -137,3 +139,33 @@ def test_bad_values_are_refused_with_their_reason():
         mean_interval([])
     with pytest.raises(ValueError, match="must be positive"):
         equivalence([0.1], [0.1], 0)
+
+
+def test_the_probability_of_improvement_counts_pairs_won_and_half_the_ties():
+    # of the six pairs 0.1 wins three; 0.3 ties with one, wins one and loses one
+    assert probability_of_improvement([0.1, 0.3], [0.2, 0.3, 0.4]) == pytest.approx((3 + 1.5) / 6)
+    assert probability_of_improvement([0.2], [0.2]) == 0.5
+
+
+@FEW
+@given(ERRORS, ERRORS)
+def test_one_side_improves_as_often_as_the_other_gets_worse(left, right):
+    there, back = probability_of_improvement(left, right), probability_of_improvement(right, left)
+    assert there + back == pytest.approx(1)
+
+
+def test_the_area_under_error_weighs_each_rate_by_its_share_of_the_log_axis():
+    # between 1 and 10 the mean is 0.3, between 10 and 1000, twice as far, 0.5
+    assert area_under_error([1000, 1, 10], [0.6, 0.2, 0.4]) == pytest.approx((0.3 + 2 * 0.5) / 3)
+
+
+@pytest.mark.parametrize(("rates", "errors"), [([1], [0.2]), ([1, -1], [0.2, 0.2]), ([1, 2], [0.2]), ([2, 2], [0, 1])])
+def test_an_area_needs_two_positive_rates(rates, errors):
+    with pytest.raises(ValueError, match="two or more positive rates"):
+        area_under_error(rates, errors)
+
+
+def test_under_the_null_a_paired_difference_is_significant_at_most_one_time_in_twenty():
+    generator = np.random.default_rng(7)
+    found = [paired_difference(generator.normal(0.3, 0.02, 8), generator.normal(0.3, 0.02, 8)).p for _ in range(400)]
+    assert np.mean(np.array(found) <= 0.05) <= 0.07

@@ -22,6 +22,8 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
         Column("Interval", numeric=True),
         Column("p", numeric=True),
         Column("Pairs", numeric=True),
+        Column("Would decide", numeric=True),
+        Column("Seeds and items", numeric=True),
     )
     several_recipes = len({verdict.recipe for verdict in verdicts}) > 1
     rows = tuple(
@@ -33,13 +35,17 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
             bracketed(verdict.interval, signed=True),
             ABSENT if verdict.p is None else "<0.001" if verdict.p < 0.001 else f"{verdict.p:.3f}",
             f"{verdict.n}" if verdict.n == planned else f"{verdict.n} of {planned}",
+            ABSENT if verdict.deciding is None else f"{verdict.deciding}",
+            bracketed(verdict.with_items, signed=True),
         )
         for verdict in verdicts
     )
     caption = (
         "Differences in percentage points of test error, paired by seed. A lower error is claimed: 95 % BCa interval, "
         "sign-flip test adjusted by Holm. The same error is claimed: 90 % t interval, two one-sided t tests. "
-        "With fewer pairs than planned a claim is undecided."
+        "With fewer pairs than planned a claim is undecided. Would decide: pairs with which it would be decided at a "
+        "power of 80 %, were all like these and without adjustment. Seeds and items: 95 % interval of the difference "
+        "with other seeds and other test items."
     )
     return Table(caption, columns, rows)
 

@@ -83,7 +83,7 @@ def test_verdicts_name_the_pairs_that_are_missing():
     records = [make_record(cell(repetition=0, decay=decay)) for decay in (1.0, 2.6)]
     rows = verdicts_table(evaluate(CLAIMS, records, PROTOCOL), {}, planned=2).rows
     assert {row[2] for row in rows} == {"undecided", "no data"}
-    assert rows[0][-1] == "1 of 2"
+    assert rows[0][6] == "1 of 2"
 
 
 @pytest.mark.parametrize(("planned", "possible"), [(6, False), (7, True)])

@@ -1,0 +1,45 @@
+"""The number of pairs that would decide: tabulated cases, simulated power, and questions no number decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from harness.sample_size import MOST_PAIRS, pairs_for_difference, pairs_for_equivalence
+from harness.statistics import equivalence
+
+
+def like(mean: float, spread: float, count: int = 10) -> NDArray[np.float64]:
+    """Differences with exactly this mean and standard deviation."""
+    base = np.linspace(-1, 1, count)
+    return mean + spread * base / base.std(ddof=1)
+
+
+@pytest.mark.parametrize(("effect", "expected"), [(0.5, 34), (0.8, 15), (0.2, 199)])
+def test_a_paired_t_test_needs_the_numbers_of_cohens_tables(effect: float, expected: int) -> None:
+    assert pairs_for_difference(like(effect, 1.0)) == expected
+    assert pairs_for_difference(like(1 + effect, 1.0), from_value=1.0) == expected
+
+
+def test_no_number_of_pairs_tells_equal_means_apart() -> None:
+    assert pairs_for_difference(like(0.0, 1.0)) is None
+    assert pairs_for_difference([0.1]) is None
+    assert pairs_for_equivalence(like(0.6, 1.0), margin=0.5) is None
+
+
+def test_differences_without_spread_are_decided_by_two() -> None:
+    assert pairs_for_difference([0.25, 0.25, 0.25]) == 2
+    assert pairs_for_equivalence([0.1, 0.1], margin=0.5) == 2
+    assert pairs_for_difference([0.0, 0.0]) is None
+
+
+@pytest.mark.parametrize(("mean", "spread"), [(0.0, 1.0), (0.2, 0.8)])
+def test_that_many_pairs_show_equivalence_about_four_times_in_five(mean: float, spread: float) -> None:
+    margin = 0.5
+    pairs = pairs_for_equivalence(like(mean, spread), margin)
+    assert pairs is not None
+    assert 2 < pairs < MOST_PAIRS
+    generator = np.random.default_rng(3)
+    shown = [equivalence(generator.normal(mean, spread, pairs), np.zeros(pairs), margin) <= 0.05 for _ in range(600)]
+    assert 0.75 <= float(np.mean(shown)) <= 0.87
