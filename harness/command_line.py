@@ -11,15 +11,14 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from threading import BrokenBarrierError
+from statistics import mean
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from harness import evidence, options
+from harness import baseline_evidence, evidence, machine_commands, options
 from harness.campaign import (
-    MODELS,
     Selection,
     SpecificationError,
     data_sources,
@@ -31,6 +30,7 @@ from harness.campaign import (
 from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
+from harness.options import chosen_hardware
 from harness.plan import UnknownNameError, choose
 from harness.record import InvalidRecord, Record
 from harness.regression import check_canaries, reproduction_lines
@@ -55,6 +55,7 @@ EXPECTED = (
 
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Plan, run, compare and report the study.")
+app.add_typer(machine_commands.app)
 
 
 def main(study: Study) -> None:
@@ -101,7 +102,7 @@ def run(  # noqa: PLR0913
     """Run a profile's missing cells; interrupt at any moment and run again."""
     selection = Selection(profile, dataset, implementation, decay, cell)
     _, failed = _measure(
-        context.obj, selection, (store, data, _hardware(device, precision), workers), _committed(results)
+        context.obj, selection, (store, data, chosen_hardware(device, precision), workers), _committed(results)
     )
     _exit_if(failed)
 
@@ -127,7 +128,9 @@ def reproduce(  # noqa: PLR0913
     """
     committed = _committed(results)
     selection = Selection(profile, dataset, implementation, decay)
-    ran, failed = _measure(context.obj, selection, (store, data, _hardware(device, precision), workers), committed)
+    ran, failed = _measure(
+        context.obj, selection, (store, data, chosen_hardware(device, precision), workers), committed
+    )
     comparison = compare(ran, committed)
     for line in reproduction_lines(comparison):
         Console().print(line, soft_wrap=True, highlight=False)
@@ -160,6 +163,27 @@ def export(
 
 
 @app.command()
+def baselines(
+    context: typer.Context,
+    dataset: options.Datasets = None,
+    results: options.Results = options.RESULTS,
+    data: options.Data = None,
+) -> None:
+    """Tune and measure the linear baselines on the cells' own splits, and write them to the evidence."""
+    from harness.baselines import measure as measure_baselines  # noqa: PLC0415  (imports scikit-learn)
+
+    study = context.obj
+    for name in dataset or study.datasets:
+        declared = study.datasets[choose("dataset", name, study.datasets)]
+        found = measure_baselines(declared, study.baselines, study.protocol, data_sources(data))
+        baseline_evidence.write(found, results / baseline_evidence.FILE)
+        for record in found:
+            error = 100 * mean(run.test_error for run in record.runs)
+            line = f"{declared.name}: {record.baseline.title}, C {record.strength:g}: test error {error:.2f} %"
+            Console().print(line, soft_wrap=True, highlight=False)
+
+
+@app.command()
 def regress(
     context: typer.Context,
     workers: options.Workers = options.DEFAULT_WORKERS,
@@ -179,73 +203,6 @@ def regress(
     _exit_if(failed)
     if not findings or not all(finding.passed for finding in findings):
         raise typer.Exit(1)
-
-
-@app.command()
-def bench(
-    context: typer.Context,
-    recipe: Annotated[str, typer.Option(help="Recipe whose sizes and batches are measured.")] = "compact",
-    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each side, taken in turn.")] = 5,
-    batches: Annotated[int, typer.Option(min=2, help="Training steps in one measurement.")] = 24,
-    device: options.Device = "cpu",
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the one process that runs both.")] = 1,
-) -> None:
-    """Measure both implementations on the same batches, side by side, and the distance from the machine's limit.
-
-    In float32, in the best precision of the hardware, and the best of torch against fastai in float32.
-    """
-    import torch  # noqa: PLC0415
-
-    from harness.benchmark import run_benchmark  # noqa: PLC0415  (imports torch and fastai)
-    from harness.limits import show_limits  # noqa: PLC0415
-
-    recipes = {sweep.recipe.name: sweep.recipe for profile in context.obj.profiles.values() for sweep in profile.sweeps}
-    chosen = recipes[choose("recipe", recipe, recipes)]
-    torch.set_num_threads(threads)
-    plain, best = Hardware(device), _hardware(device, "best")
-    for ours, theirs in dict.fromkeys([(plain, plain), (best, best), (best, plain)]):
-        run_benchmark(chosen, rounds, batches, {"torch": ours, "fastai": theirs}, Console())
-    for hardware in dict.fromkeys([plain, best]):
-        show_limits(chosen, rounds, hardware, Console())
-
-
-@app.command()
-def pretrain(  # noqa: PLR0913
-    context: typer.Context,
-    models: Annotated[list[str] | None, typer.Argument(help="Declared models; default: all.")] = None,
-    workers: options.Workers = options.DEFAULT_WORKERS,
-    device: options.Device = "cpu",
-    checkpoints: Annotated[
-        Path | None, typer.Option(help="Where a run goes on from; default: the user's cache.")
-    ] = None,
-    output: Annotated[Path, typer.Option(help="Where finished models go.")] = MODELS,
-    precision: options.PrecisionChoice = "best",
-    data: options.Data = None,
-) -> None:
-    """Pre-train the general language models on Wikipedia; run it again to go on after an interruption."""
-    from harness.general.pretraining import Places  # noqa: PLC0415  (imports torch)
-    from harness.general.pretraining import pretrain as train  # noqa: PLC0415
-    from harness.weights import WeightsError  # noqa: PLC0415
-
-    declared = context.obj.pretraining
-    sources = data_sources(data)
-    places = Places(sources, checkpoints or sources.cache / "checkpoints", output)
-    for name in [choose("model", model, declared) for model in models or declared]:
-        try:
-            line = train(declared[name], places, _hardware(device, precision), workers)
-        except KeyboardInterrupt:
-            Console(stderr=True).print("interrupted: run the same command again to go on from the last checkpoint")
-            raise typer.Exit(130) from None
-        except (WeightsError, FloatingPointError, BrokenBarrierError) as error:
-            Console(stderr=True).print(f"error: {error}", style="bold red", markup=False, soft_wrap=True)
-            raise typer.Exit(1) from None
-        Console().print(line, soft_wrap=True, highlight=False)
-
-
-def _hardware(device: str, precision: options.PrecisionName) -> Hardware:
-    from harness.precision import best_precision  # noqa: PLC0415  (imports torch)
-
-    return Hardware(device, best_precision(device) if precision == "best" else precision)
 
 
 def _committed(results: Path) -> tuple[Record, ...]:

@@ -46,5 +46,10 @@ def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int
 
 
 def pack_correct(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> str:
-    """Which items were right, as base64 of packed bits; ``harness.crossed.unpack_correct`` inverts it."""
-    return base64.b64encode(np.packbits(predictions(logits) == labels).tobytes()).decode()
+    """Which items were right, as ``pack_right`` writes it."""
+    return pack_right(predictions(logits) == labels)
+
+
+def pack_right(right: NDArray[np.bool_]) -> str:
+    """Which items were right (items,), as base64 of packed bits; ``harness.crossed.unpack_correct`` inverts it."""
+    return base64.b64encode(np.packbits(right).tobytes()).decode()

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness.specification import Hardware
+
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
@@ -38,3 +40,10 @@ Output = Annotated[Path, typer.Option("--output", help="Folder for the rendered 
 DEFAULT_STORE = Path("runs")
 DEFAULT_OUTPUT = Path("report")
 DEFAULT_WORKERS = min(os.cpu_count() or 1, 8)
+
+
+def chosen_hardware(device: str, precision: PrecisionName) -> Hardware:
+    """The device with a precision by name, or with the best that it has units for."""
+    from harness.precision import best_precision  # noqa: PLC0415  (imports torch)
+
+    return Hardware(device, best_precision(device) if precision == "best" else precision)

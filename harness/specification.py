@@ -165,6 +165,16 @@ class Cell:
     repetition: int
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """A linear model over words and pairs of words; ``strengths`` are the values of C to choose from."""
+
+    name: str
+    title: str
+    model: Literal["logistic-regression", "nb-svm"]
+    strengths: tuple[float, ...]
+
+
 def cell_id(cell: Cell) -> str:
     """Readable identity, for example ``rt-1k/mini/torch/freez+stlr/decay-2.6/lr-0.008/seed-3``."""
     return "/".join(

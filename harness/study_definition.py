@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.claims import Claim, Protocol
 from harness.general.recipe import PretrainingRecipe
-from harness.specification import Arm, Dataset, Implementation, Recipe
+from harness.specification import Arm, Baseline, Dataset, Implementation, Recipe
 
 
 @dataclass(frozen=True)
@@ -47,3 +47,4 @@ class Study:
     claims: tuple[Claim, ...]
     protocol: Protocol
     pretraining: Mapping[str, PretrainingRecipe]
+    baselines: tuple[Baseline, ...]

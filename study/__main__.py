@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.command_line import main
 from harness.study_definition import Study
 from study.arms import ARMS
+from study.baselines import BASELINES
 from study.claims import CLAIMS
 from study.datasets import DATASETS
 from study.pretraining import PRETRAINING
@@ -12,7 +13,13 @@ from study.profiles import PROFILES
 from study.protocol import PROTOCOL
 
 STUDY = Study(
-    datasets=DATASETS, arms=ARMS, profiles=PROFILES, claims=CLAIMS, protocol=PROTOCOL, pretraining=PRETRAINING
+    datasets=DATASETS,
+    arms=ARMS,
+    profiles=PROFILES,
+    claims=CLAIMS,
+    protocol=PROTOCOL,
+    pretraining=PRETRAINING,
+    baselines=BASELINES,
 )
 
 if __name__ == "__main__":

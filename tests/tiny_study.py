@@ -132,6 +132,7 @@ def _study(questions: Dataset, news: Dataset) -> Study:
     )
     left, right = Selector("torch", MAIN.name, 2.6), Selector("torch", MAIN.name, 1.0)
     return Study(
+        baselines=(),
         datasets={dataset.name: dataset for dataset in (questions, news)},
         arms={arm.name: arm for arm in (MAIN, LAST, SCRATCH)},
         profiles={profile.name: profile for profile in profiles},

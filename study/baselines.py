@@ -1,0 +1,12 @@
+"""The linear models that fine-tuning is held against. A new one is an entry here."""
+
+from __future__ import annotations
+
+from harness.specification import Baseline
+
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+
+BASELINES = (
+    Baseline("tf-idf+lr", "TF-IDF with logistic regression", "logistic-regression", STRENGTHS),
+    Baseline("nb-svm", "NB-SVM (Wang & Manning 2012)", "nb-svm", STRENGTHS),
+)
