@@ -134,7 +134,7 @@ def reproduce(  # noqa: PLR0913
     comparison = compare(ran, committed)
     for line in reproduction_lines(comparison):
         Console().print(line, soft_wrap=True, highlight=False)
-    _render(context.obj, committed or ran, comparison, output)
+    _render(context.obj, committed or ran, comparison, (results, output))
     _exit_if(failed)
 
 
@@ -146,7 +146,7 @@ def report(
     tables: Annotated[Path | None, typer.Option(help="Also copy the main tables into this folder.")] = None,
 ) -> None:
     """Render the report from the committed evidence alone; needs no torch."""
-    _render(context.obj, _committed(results), (), output)
+    _render(context.obj, _committed(results), (), (results, output))
     if tables is not None:
         shutil.copytree(output / "tables", tables, dirs_exist_ok=True)
 
@@ -239,7 +239,11 @@ def _exit_if(failed: dict[str, str]) -> None:
         raise typer.Exit(1)
 
 
-def _render(study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], output: Path) -> None:
+def _render(
+    study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], places: tuple[Path, Path]
+) -> None:
+    """Render into the second of the folders (evidence, output)."""
+    results, output = places
     full = planned(study, Selection("full"), records)
     inputs = ReportInputs(
         records=records,
@@ -248,6 +252,7 @@ def _render(study: Study, records: tuple[Record, ...], comparison: tuple[Compari
         protocol=study.protocol,
         missing=evidence.missing(full.cells, records),
         titles={name: dataset.title for name, dataset in study.datasets.items()},
+        baselines=baseline_evidence.read(results / baseline_evidence.FILE),
     )
     page = render(inputs, output)
     Console().print(f"report: {page.resolve().as_uri()}", soft_wrap=True, highlight=False)

@@ -13,9 +13,11 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.baseline_evidence import BaselineRecord
 from harness.claims import Claim, Protocol, evaluate
 from harness.record import Record
 from harness.report.appearance import png_bytes, svg_bytes
+from harness.report.baselines import baselines_table
 from harness.report.gallery import Plate, gallery
 from harness.report.listings import (
     cells_table,
@@ -43,10 +45,11 @@ class ReportInputs:
     protocol: Protocol
     missing: tuple[str, ...]
     titles: Mapping[str, str]
+    baselines: tuple[BaselineRecord, ...] = ()
 
 
 def render(inputs: ReportInputs, output: Path) -> Path:
-    """Write ``index.html``, ``figures/*.svg``, ``figures/*.png`` and ``tables/errors.{md,tex}``; return the page.
+    """Write ``index.html``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.{md,tex}``; return the page.
 
     An earlier report in ``output`` is replaced, with its figures.
 
@@ -57,12 +60,13 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     _check_output(output)
     summaries = summarise(inputs.records, inputs.protocol)
     plates = gallery(summaries, inputs.protocol, inputs.titles)
-    main = errors_table(summaries, inputs.titles)
+    main, linear = errors_table(summaries, inputs.titles), baselines_table(inputs.baselines)
     drawings = {plate.name: svg_bytes(plate.figure) for plate in plates if plate.figure is not None}
-    page = _page(inputs, summaries, plates, drawings, main)
+    page = _page(inputs, summaries, plates, drawings, (main, linear))
     files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in drawings.items()}
     files |= {f"figures/{plate.name}.png": png_bytes(plate.figure) for plate in plates if plate.figure is not None}
-    files |= {"tables/errors.md": to_markdown(main).encode(), "tables/errors.tex": to_latex(main).encode()}
+    for name, table in {"errors": main, "baselines": linear}.items():
+        files |= {f"tables/{name}.md": to_markdown(table).encode(), f"tables/{name}.tex": to_latex(table).encode()}
     # The page first: it is what marks the folder as a report, should the rest be interrupted.
     _write(output, {"index.html": page.encode()} | files)
     return output / "index.html"
@@ -73,7 +77,7 @@ def _page(
     summaries: Sequence[Summary],
     plates: Sequence[Plate],
     drawings: Mapping[str, bytes],
-    main: Table,
+    tables: tuple[Table, Table],
 ) -> str:
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
     environment = Environment(
@@ -89,7 +93,8 @@ def _page(
         verdicts=verdicts_table(verdicts, inputs.titles, len(inputs.protocol.final_repetitions)),
         note=resolution_note(verdicts, inputs.protocol),
         reproduction=reproduction_table(inputs.comparison),
-        main=main,
+        main=tables[0],
+        baselines=tables[1],
         plates=[(plate, inline_svg(drawings[plate.name], plate.name)) for plate in plates if plate.name in drawings],
         left_out=[plate.name for plate in plates if plate.name not in drawings],
         cells=cells_table(inputs.records),

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 from report.synthetic import cell, diverged, make_record
 
+from harness.baseline_evidence import BaselineRecord, BaselineRun
 from harness.claims import Protocol, evaluate
+from harness.report.baselines import baselines_table
 from harness.report.listings import cells_table, environments_table, resolution_note, verdicts_table
 from harness.report.summaries import summarise
 from harness.report.tables import (
@@ -16,6 +18,7 @@ from harness.report.tables import (
     to_latex,
     to_markdown,
 )
+from harness.specification import Baseline
 from study.claims import CLAIMS
 
 PROTOCOL = Protocol((100, 101), (0, 1), 0.005)
@@ -99,3 +102,24 @@ def test_every_record_has_its_row_and_equal_environments_share_one():
     assert [row[0][-6:] for row in cells_table(records).rows] == ["seed-2", "eed-10"]
     ((*_, count),) = environments_table(records).rows
     assert count == "2"
+
+
+def baseline_record(strength: float) -> BaselineRecord:
+    record = make_record()
+    return BaselineRecord(
+        dataset=record.specification.dataset,
+        baseline=Baseline("lr", "Logistic regression", "logistic-regression", (0.1, 1.0, 10.0)),
+        tuning=((0.1, 0.3), (1.0, 0.2), (10.0, 0.25)),
+        strength=strength,
+        runs=(BaselineRun(0, 0.2, 0.3, ""), BaselineRun(1, 0.22, 0.32, "")),
+        scikit_learn="1.0",
+        environment=record.environment,
+        finished="2020-01-01T00:00:00+00:00",
+    )
+
+
+def test_a_baseline_states_its_mean_errors_its_strength_and_whether_that_lies_on_the_edge():
+    inside, edge = baselines_table([baseline_record(1.0), baseline_record(10.0)]).rows
+    assert inside[1:5] == ("Logistic regression", "1", "2", "21.00")
+    assert inside[5] == "31.00 [18.29, 43.71]"  # t(0.975; 1) = 12.7062 times 0.01
+    assert edge[2] == "10†"
