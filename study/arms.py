@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from harness.specification import Arm, LanguageModelArm
 
@@ -18,6 +19,14 @@ LANGUAGE_MODEL_ARMS = {
 }
 
 TUNED = LANGUAGE_MODEL_ARMS["full+discr+stlr"]
+DECAYS = tuple(round(2.6 ** (k / 2), 3) for k in range(-1, 6))  # 0.62 … 10.9; 1 is uniform
+
+
+def _after(name: str, start: LanguageModelArm | Literal["general"]) -> Arm:
+    """The paper's classifier stage after another language model stage; its own decay is 2.6 wherever it is swept."""
+    return Arm(name, unfreezing="gradual", schedule="stlr", decay=1.0, start=start)
+
+
 
 ARMS = {
     arm.name: arm
@@ -31,11 +40,13 @@ ARMS = {
         Arm("freez+stlr", unfreezing="gradual", schedule="stlr", decay=1.0, start=TUNED),
         Arm("freez+cos", unfreezing="gradual", schedule="cosine", decay=1.0, start=TUNED),
         Arm("freez+1cycle", unfreezing="gradual", schedule="one-cycle", decay=1.0, start=TUNED),
-        Arm("no-target-lm", unfreezing="gradual", schedule="stlr", decay=1.0, start="general"),
+        _after("no-target-lm", "general"),
+        _after("lm-full", LANGUAGE_MODEL_ARMS["full"]),
+        _after("lm-full+discr", LANGUAGE_MODEL_ARMS["full+discr"]),
+        _after("lm-tied-low", LANGUAGE_MODEL_ARMS["full+discr+stlr-tied-low"]),
+        *(_after(f"lm-decay-{decay:g}", replace(TUNED, decay=decay)) for decay in DECAYS if decay != TUNED.decay),
     )
 }
-
-DECAYS = tuple(round(2.6 ** (k / 2), 3) for k in range(-1, 6))  # 0.62 … 10.9; 1 is uniform
 
 
 def with_decay(arm: Arm, decay: float) -> Arm:

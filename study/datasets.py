@@ -19,11 +19,20 @@ _RT_1K = Dataset(
     test=2000,
 )
 
+FEWER_LABELS = (50, 100, 200, 500)
+
+
+def _fewer(dataset: Dataset, start: str) -> tuple[Dataset, ...]:
+    """The same texts with smaller budgets of labels, each within the next for one repetition."""
+    title = dataset.title.partition(",")[0]
+    return tuple(replace(dataset, name=f"{start}-{n}", title=f"{title}, {n} labels", labels=n) for n in FEWER_LABELS)
+
+
 _IMDB_LICENCE = "Large Movie Review Dataset, Maas et al. 2011: no open licence, cite the authors."
 
 _DATASETS = (
     _RT_1K,
-    replace(_RT_1K, name="rt-200", title="Rotten Tomatoes, 200 labels", labels=200),
+    *_fewer(_RT_1K, "rt"),
     Dataset(
         name="imdb-pip-200",
         title="IMDb training half, 200 labels",
