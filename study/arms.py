@@ -27,7 +27,6 @@ def _after(name: str, start: LanguageModelArm | Literal["general"]) -> Arm:
     return Arm(name, unfreezing="gradual", schedule="stlr", decay=1.0, start=start)
 
 
-
 ARMS = {
     arm.name: arm
     for arm in (

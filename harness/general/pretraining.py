@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as Remaining
+from torch import Tensor
 
 from harness.corpus.general import GeneralText, general_text
 from harness.corpus.sources import Sources
@@ -101,7 +102,8 @@ class _Reporter:
 def _ship(text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, workers: int) -> str:
     """Round the weights to float16, judge the rounded model, and write weights, vocabulary and record."""
     recipe = run.recipe
-    rounded = {name: tensor.half() for name, tensor in weights_of(run, checkpoint).items()}
+    trained = without_unseen(weights_of(run, checkpoint), run.rows)
+    rounded = {name: tensor.half() for name, tensor in trained.items()}
     judged = judge(recipe, {name: tensor.float() for name, tensor in rounded.items()}, text, run.hardware.device)
     surroundings = environment(run.hardware, 1)
     facts = {
@@ -136,6 +138,20 @@ def weights_of(run: Run, checkpoint: Checkpoint) -> Weights:
     replica = Replica(run.recipe, run.start, run.rows.numpy(), Hardware())
     replica.flat.copy_(checkpoint.weights)
     return {name: tensor.detach().clone() for name, tensor in replica.model.state_dict().items()}
+
+
+def without_unseen(weights: Weights, rows: Tensor) -> Weights:
+    """The weights with the decoder's bias of words that the text (``rows``, ids) never has lowered to the lowest other.
+
+    Such a word, a special token as a rule, is neither a target nor a candidate of the sampled softmax, so nothing has
+    taught the model that it does not come; left alone, it would keep a share of every prediction.
+    """
+    bias = weights["decoder_bias"].clone()
+    seen = torch.zeros_like(bias, dtype=torch.bool)
+    for row in rows:
+        seen[row.long()] = True
+    bias[~seen] = bias[seen].min()
+    return weights | {"decoder_bias": bias}
 
 
 def judge(recipe: PretrainingRecipe, weights: Weights, text: GeneralText, device: str) -> Mapping[str, float]:

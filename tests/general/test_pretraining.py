@@ -22,7 +22,7 @@ from harness.command_line import main
 from harness.corpus.general import GeneralCorpus, GeneralText
 from harness.corpus.sources import Sources
 from harness.general import pretraining
-from harness.general.pretraining import Places, pretrain
+from harness.general.pretraining import Places, pretrain, without_unseen
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
 from harness.language_models import shipped_model
@@ -286,3 +286,12 @@ def test_an_interrupted_command_says_how_to_go_on_and_does(
     assert (said.status, "run the same command again" in said.err) == (130, True)
     assert not (tmp_path / "models").exists()
     assert command("tiny-forward", "--workers", "1").status == 0
+
+
+def test_a_word_that_the_text_never_has_keeps_no_share_of_the_predictions() -> None:
+    weights = {"decoder_bias": torch.tensor([0.5, 0.0, -3.0, 1.0, 0.0]), "other": torch.ones(2)}
+    rows = torch.tensor([[0, 2, 2], [3, 0, 0]], dtype=torch.uint16)
+    lowered = without_unseen(weights, rows)
+    assert lowered["decoder_bias"].tolist() == [0.5, -3.0, -3.0, 1.0, -3.0]
+    assert lowered["other"] is weights["other"]
+    assert weights["decoder_bias"].tolist() == [0.5, 0.0, -3.0, 1.0, 0.0]
