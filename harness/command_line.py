@@ -253,6 +253,7 @@ def _render(
         missing=evidence.missing(full.cells, records),
         titles={name: dataset.title for name, dataset in study.datasets.items()},
         baselines=baseline_evidence.read(results / baseline_evidence.FILE),
+        published=study.published,
     )
     page = render(inputs, output)
     Console().print(f"report: {page.resolve().as_uri()}", soft_wrap=True, highlight=False)

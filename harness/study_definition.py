@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.claims import Claim, Protocol
 from harness.general.recipe import PretrainingRecipe
+from harness.published import Published
 from harness.specification import Arm, Baseline, Dataset, Implementation, Recipe
 
 
@@ -48,3 +49,4 @@ class Study:
     protocol: Protocol
     pretraining: Mapping[str, PretrainingRecipe]
     baselines: tuple[Baseline, ...]
+    published: Published

@@ -11,6 +11,7 @@ from study.datasets import DATASETS
 from study.pretraining import PRETRAINING
 from study.profiles import PROFILES
 from study.protocol import PROTOCOL
+from study.published import PUBLISHED
 
 STUDY = Study(
     datasets=DATASETS,
@@ -20,6 +21,7 @@ STUDY = Study(
     protocol=PROTOCOL,
     pretraining=PRETRAINING,
     baselines=BASELINES,
+    published=PUBLISHED,
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from harness import evidence
 from harness.campaign import Selection, planned
 from harness.record import Record
 from harness.report.summaries import summarise
-from harness.report.tables import errors_table, to_latex, to_markdown
+from harness.report.tables import errors_table, to_csv, to_latex, to_markdown
 from harness.reproduction import compare
 from harness.specification import cell_id
 from study.__main__ import STUDY
@@ -46,7 +46,9 @@ def test_committed_records_were_made_by_committed_code_from_the_declared_cells(c
         assert record.specification == declared[record.cell]
 
 
-@pytest.mark.parametrize(("name", "written"), [("errors.md", to_markdown), ("errors.tex", to_latex)])
+@pytest.mark.parametrize(
+    ("name", "written"), [("errors.md", to_markdown), ("errors.tex", to_latex), ("errors.csv", to_csv)]
+)
 def test_committed_tables_show_the_committed_records(committed: tuple[Record, ...], name: str, written: object) -> None:
     titles = {key: dataset.title for key, dataset in STUDY.datasets.items()}
     table = errors_table(summarise(committed, STUDY.protocol), titles)

@@ -110,6 +110,19 @@ def test_every_arm_gets_the_same_base_rates_and_enough_epochs_to_thaw(name: str)
     assert all(len(grid) == 1 for grid in grids.values())
 
 
+def test_what_is_published_names_arms_and_datasets_of_the_study_and_rows_of_one_table() -> None:
+    published = STUDY.published
+    assert set(published.datasets) <= set(STUDY.datasets)
+    for arm in published.arms:
+        assert arm.arm is None or arm.arm in STUDY.arms
+        assert set(arm.percent) == set(published.datasets)
+    for contrast in published.contrasts:
+        assert contrast.before in published.arms
+        assert contrast.after in published.arms
+        assert contrast.before.table == contrast.after.table
+    assert {(arm.table, arm.name): arm.percent["trec6"] for arm in published.arms}["7", "freez + discr"] == 5.86
+
+
 def test_both_sides_of_every_claim_are_run_by_one_tuned_profile() -> None:
     for claim in STUDY.claims:
         wanted = {(side.implementation, side.arm, side.decay) for side in (claim.left, claim.right)}

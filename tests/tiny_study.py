@@ -15,6 +15,7 @@ from harness.corpus.formats import tab_separated, trec
 from harness.corpus.sources import Sources
 from harness.corpus.texts import RawTexts, content_digest
 from harness.engine import Engine
+from harness.published import Published
 from harness.record import Record
 from harness.runner import Event
 from harness.specification import (
@@ -139,6 +140,7 @@ def _study(questions: Dataset, news: Dataset) -> Study:
         claims=(Claim("better", "Decay 2.6 has a lower error.", "superior", left, right, PROTOCOL.margin),),
         protocol=PROTOCOL,
         pretraining={},
+        published=Published(),
     )
 
 

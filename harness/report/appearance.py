@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib import style
 from matplotlib.artist import Artist
@@ -74,6 +75,25 @@ def decay_axis(axes: Axes, decays: list[float]) -> None:
     axes.set_xlim(min(decays) / 1.25, max(decays) * 1.25)
     axes.axvline(1.0, color="#777777", linewidth=0.9, linestyle=":", zorder=1)
     axes.set_xlabel("decay (1 = uniform)")
+
+
+def rate_axis(axes: Axes, rates: list[float]) -> None:
+    """Lay out the horizontal axis for base rates: logarithmic, one tick for each that was tried."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates], rotation=45)
+    axes.minorticks_off()
+    axes.set_xlabel("base rate")
+
+
+def shade(index: int, count: int) -> tuple[float, float, float, float]:
+    """Pick from a map whose lightness is monotone, dark for the first of ``count``: their order survives in grey."""
+    red, green, blue, alpha = mpl.colormaps["viridis"](0.85 * index / max(1, count - 1))
+    return red, green, blue, alpha
+
+
+def marker(index: int) -> str:
+    """Pick the marker of the series at ``index``, from the start again after the last."""
+    return MARKERS[index % len(MARKERS)]
 
 
 def shared_legend(figure: Figure, panels: list[list[Axes]], columns: int, title: str | None = None) -> None:

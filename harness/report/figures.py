@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,12 +21,13 @@ from harness.report.appearance import (
     VERMILION,
     decay_axis,
     figure_style,
+    marker,
     new_figure,
+    shade,
     shared_legend,
 )
-from harness.report.summaries import Summary
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, datasets_of, implementations_of
 
-UNIFORM, DISCRIMINATIVE = 1.0, 2.6
 _OFFSET = 1.035  # shifts the implementations apart on the decay axis, so that their intervals do not overlap
 
 
@@ -37,7 +37,7 @@ def error_against_decay(summaries: Sequence[Summary], titles: Mapping[str, str])
     drawn = [summary for summary in summaries if summary.test_error is not None]
     if not drawn:
         return None
-    datasets = _datasets(drawn)
+    datasets = datasets_of(drawn)
     columns = min(3, len(datasets))
     figure, panels = new_figure(-(-len(datasets) // columns), columns, 2.5, sharey=False)
     flat = [axes for row in panels for axes in row]
@@ -60,7 +60,7 @@ def learning_curves(summaries: Sequence[Summary]) -> Figure | None:
     drawn = [s for s in summaries if s.finals and s.family.decay in (UNIFORM, DISCRIMINATIVE)]
     if not drawn:
         return None
-    implementations = _implementations(drawn)
+    implementations = implementations_of(drawn)
     figure, panels = new_figure(2, len(implementations), 1.9, sharex=True)
     for column, implementation in enumerate(implementations):
         for summary in (s for s in drawn if s.family.implementation == implementation):
@@ -105,7 +105,7 @@ def displacement(summaries: Sequence[Summary]) -> Figure | None:
     drawn = [summary for summary in summaries if any(record.result.displacement for record in summary.finals)]
     if not drawn:
         return None
-    implementations = _implementations(drawn)
+    implementations = implementations_of(drawn)
     figure, panels = new_figure(1, len(implementations), 2.6)
     for axes, implementation in zip(panels[0], implementations, strict=True):
         rows = [summary for summary in drawn if summary.family.implementation == implementation]
@@ -113,7 +113,7 @@ def displacement(summaries: Sequence[Summary]) -> Figure | None:
         for index, group in enumerate(groups):
             moved = [_mean_displacement(summary, group) for summary in rows]
             decays = [summary.family.decay for summary in rows]
-            axes.plot(decays, moved, color=_shade(index, len(groups)), marker=_marker(index), label=group)
+            axes.plot(decays, moved, color=shade(index, len(groups)), marker=marker(index), label=group)
         axes.set_yscale("log")
         decay_axis(axes, sorted({summary.family.decay for summary in rows}))
         axes.set_title(implementation)
@@ -123,7 +123,7 @@ def displacement(summaries: Sequence[Summary]) -> Figure | None:
 
 
 def _sweep_panel(axes: Axes, summaries: Sequence[Summary]) -> None:
-    for index, implementation in enumerate(_implementations(summaries)):
+    for index, implementation in enumerate(implementations_of(summaries)):
         rows = [summary for summary in summaries if summary.family.implementation == implementation]
         means = np.array([100 * (summary.test_error or 0.0) for summary in rows])
         # an absent interval is drawn as the point alone
@@ -169,8 +169,8 @@ def _ladder_panel(axes: Axes, record: Record) -> None:
         axes.plot(
             trace[:, 0] if len(trace) else [],
             rates,
-            color=_shade(index, len(groups)),
-            marker=_marker(index),
+            color=shade(index, len(groups)),
+            marker=marker(index),
             markevery=(2 * index, 2 * len(groups)),  # apart, so that groups at the same rate can all be seen
             markersize=3.5,
             label=group,
@@ -184,21 +184,3 @@ def _mean_displacement(summary: Summary, group: str) -> float:
     found = (record.result.displacement.get(group) for record in summary.finals)
     moved = [value for value in found if value is not None]
     return float(np.mean(moved)) if moved else float("nan")
-
-
-def _shade(index: int, count: int) -> tuple[float, float, float, float]:
-    """Pick from a map whose lightness is monotone, dark for the lowest group, so that the order survives in grey."""
-    red, green, blue, alpha = mpl.colormaps["viridis"](0.85 * index / max(1, count - 1))
-    return red, green, blue, alpha
-
-
-def _marker(index: int) -> str:
-    return MARKERS[index % len(MARKERS)]
-
-
-def _datasets(summaries: Sequence[Summary]) -> list[str]:
-    return list(dict.fromkeys(summary.family.dataset for summary in summaries))
-
-
-def _implementations(summaries: Sequence[Summary]) -> list[str]:
-    return list(dict.fromkeys(summary.family.implementation for summary in summaries))

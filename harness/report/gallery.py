@@ -11,16 +11,20 @@ from harness.claims import Protocol
 from harness.record import Record
 from harness.report import figures
 from harness.report.agreement import agreement, implementation_pairs
-from harness.report.summaries import Summary, swept_arm
+from harness.report.forest import forest
+from harness.report.low_shot import label_budgets, low_shot
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, swept_arm
+from harness.report.tuning import sensitivity, tuning_heat_map
 
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure under its file name; ``figure`` is absent where the records hold nothing to draw."""
+    """A figure under its file name; ``figure`` is absent where the records lack what it ``needs``."""
 
     name: str
     caption: str
     figure: Figure | None
+    needs: str
 
 
 def gallery(summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str]) -> tuple[Plate, ...]:
@@ -33,11 +37,15 @@ def gallery(summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[st
         suffix, note = (f"-{recipe}", f" Recipe {recipe}.") if len(recipes) > 1 else ("", "")
         within = [summary for summary in swept if summary.family.recipe == recipe]
         everything = [summary for summary in summaries if summary.family.recipe == recipe]
-        shared = _shared_plates(within, everything, protocol, titles)
+        shared = [
+            *_comparing_plates(within, everything, protocol, titles),
+            *_checking_plates(everything, protocol, titles),
+        ]
         plates += [replace(p, name=p.name + suffix, caption=p.caption + note) for p in shared]
         for dataset in dict.fromkeys(summary.family.dataset for summary in within):
             rows = [summary for summary in within if summary.family.dataset == dataset]
-            by_dataset = _dataset_plates(rows, titles.get(dataset, dataset))
+            title = titles.get(dataset, dataset)
+            by_dataset = [*_tuning_plates(rows, title), *_course_plates(rows, title)]
             plates += [replace(p, name=f"{p.name}-{dataset}{suffix}", caption=p.caption + note) for p in by_dataset]
     return tuple(plates)
 
@@ -55,48 +63,92 @@ def example_cells(summaries: Sequence[Summary]) -> tuple[Record, ...]:
     chosen: list[Record] = []
     for arm in dict.fromkeys(summary.family.arm for summary in usable):
         rows = sorted((s for s in usable if s.family.arm == arm), key=_distance_from_discriminative)
-        uniform = [s for s in rows if s.family.decay == figures.UNIFORM and arm == swept_arm(usable)]
+        uniform = [s for s in rows if s.family.decay == UNIFORM and arm == swept_arm(usable)]
         chosen += [s.finals[0] for s in (uniform if uniform != rows[:1] else []) + rows[:1]]
     return tuple(chosen)
 
 
 def _distance_from_discriminative(summary: Summary) -> float:
-    return abs(summary.family.decay - figures.DISCRIMINATIVE)
+    return abs(summary.family.decay - DISCRIMINATIVE)
 
 
-def _shared_plates(
+def _comparing_plates(
     swept: Sequence[Summary], summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str]
 ) -> tuple[Plate, ...]:
+    """Compare decays and label budgets over the datasets."""
     arm = swept[0].family.arm if swept else "no arm"
-    examples = example_cells(summaries)
-    cell = (
-        f" Dataset {examples[0].specification.dataset.name}, {examples[0].specification.implementation}."
-        if examples
-        else ""
-    )
     return (
         Plate(
             "error-against-decay",
             f"Test error against decay, arm {arm}, each at its own best base rate. Points are means over the final "
             "seeds, bars 95 % t intervals; the dotted line marks the uniform rate.",
             figures.error_against_decay(swept, titles),
+            "final repetitions",
         ),
+        Plate(
+            "differences-to-uniform",
+            "Differences in test error to the uniform rate, all arms, paired by seed: means and 95 % BCa intervals, "
+            "which are not adjusted for their number; below 0 the decay has the lower error. The band is the "
+            "equivalence margin. Hollow points chose from other base rates than their uniform.",
+            forest(summaries, protocol.margin, titles),
+            "an arm with final repetitions at decay 1 and at another",
+        ),
+        Plate(
+            "low-shot",
+            "Test error against the number of labels, on data sets that differ in nothing else, at the uniform rate "
+            "and decay 2.6: means over the final seeds, 95 % t intervals. Data sets that use all labels are left out.",
+            low_shot(label_budgets(summaries, titles)),
+            "two data sets that differ only in their number of labels",
+        ),
+    )
+
+
+def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str]) -> tuple[Plate, ...]:
+    """Show that the implementations agree, and that the rates were what they should be."""
+    examples = example_cells(summaries)
+    example = examples[0].specification if examples else None
+    cell = f" Dataset {example.dataset.name}, {example.implementation}." if example else ""
+    return (
         Plate(
             "agreement",
             "The two implementations, all arms, paired by seed: difference against mean. Dashed lines are the 95 % "
             "limits of agreement of single runs; the band is the equivalence margin, which is about their mean.",
             agreement(implementation_pairs(summaries), protocol.margin, titles),
+            "an arm with final repetitions in both implementations",
         ),
         Plate(
             "realised-rates",
             f"Learning rates read back from the optimizer, one example cell for each arm.{cell} Frozen groups, at "
             "rate 0, are not drawn.",
             figures.realised_rates(examples),
+            "final repetitions with a trace of their rates",
         ),
     )
 
 
-def _dataset_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
+def _tuning_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
+    """Show what one dataset's base rates were chosen by."""
+    arm, needs = swept[0].family.arm, "tuning repetitions at {} base rate"
+    return (
+        Plate(
+            "tuning",
+            f"{title}: validation error in percent over base rate and decay, arm {arm}, means over the tuning "
+            "repetitions. Lighter is lower; the frame marks the base rate that each decay chose.",
+            tuning_heat_map(swept),
+            needs.format("a"),
+        ),
+        Plate(
+            "sensitivity",
+            f"{title}: validation error against base rate for each decay, arm {arm}, means over the tuning "
+            "repetitions. Rings mark the rates that were chosen; the areas under these curves are tabulated above.",
+            sensitivity(swept),
+            needs.format("more than one"),
+        ),
+    )
+
+
+def _course_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
+    """Show the course of one dataset's training, and where it led."""
     return (
         Plate(
             "learning-curves",
@@ -104,11 +156,13 @@ def _dataset_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
             "decay 2.6. Lines are means over the final seeds, bands their range; values that are absent because a "
             "run diverged do not enter.",
             figures.learning_curves(swept),
+            "final repetitions at decay 1 or 2.6",
         ),
         Plate(
             "displacement",
             f"{title}: how far each layer group moved from where it started, ‖θ − θ₀‖ / ‖θ₀‖, against decay: "
             "means over the final seeds.",
             figures.displacement(swept),
+            "final repetitions with displacements",
         ),
     )

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.baseline_evidence import BaselineRecord
-from harness.claims import Claim, Protocol, evaluate
+from harness.claims import Claim, Protocol, Verdict, evaluate
+from harness.published import Published
 from harness.record import Record
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.baselines import baselines_table
+from harness.report.beside_published import contrasts_table, published_table
 from harness.report.gallery import Plate, gallery
 from harness.report.listings import (
     cells_table,
@@ -27,8 +29,9 @@ from harness.report.listings import (
     resolution_note,
     verdicts_table,
 )
+from harness.report.robustness import areas_table
 from harness.report.summaries import Summary, summarise
-from harness.report.tables import Table, errors_table, to_latex, to_markdown
+from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
 from harness.reproduction import Comparison
 
 MARK = '<meta name="generator" content="harness.report">'
@@ -46,10 +49,11 @@ class ReportInputs:
     missing: tuple[str, ...]
     titles: Mapping[str, str]
     baselines: tuple[BaselineRecord, ...] = ()
+    published: Published = field(default_factory=Published)
 
 
 def render(inputs: ReportInputs, output: Path) -> Path:
-    """Write ``index.html``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.{md,tex}``; return the page.
+    """Write ``index.html``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.{md,tex,csv}``; return the page.
 
     An earlier report in ``output`` is replaced, with its figures.
 
@@ -59,27 +63,41 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     """
     _check_output(output)
     summaries = summarise(inputs.records, inputs.protocol)
+    verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
     plates = gallery(summaries, inputs.protocol, inputs.titles)
-    main, linear = errors_table(summaries, inputs.titles), baselines_table(inputs.baselines)
+    tables = report_tables(inputs, summaries, verdicts)
     drawings = {plate.name: svg_bytes(plate.figure) for plate in plates if plate.figure is not None}
-    page = _page(inputs, summaries, plates, drawings, (main, linear))
+    page = _page(inputs, (summaries, verdicts), plates, drawings, tables)
     files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in drawings.items()}
     files |= {f"figures/{plate.name}.png": png_bytes(plate.figure) for plate in plates if plate.figure is not None}
-    for name, table in {"errors": main, "baselines": linear}.items():
-        files |= {f"tables/{name}.md": to_markdown(table).encode(), f"tables/{name}.tex": to_latex(table).encode()}
+    for ending, write in (("md", to_markdown), ("tex", to_latex), ("csv", to_csv)):
+        files |= {f"tables/{name}.{ending}": write(table).encode() for name, table in tables.items()}
     # The page first: it is what marks the folder as a report, should the rest be interrupted.
     _write(output, {"index.html": page.encode()} | files)
     return output / "index.html"
 
 
+def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: Sequence[Verdict]) -> dict[str, Table]:
+    """Build the tables that are files as well, by file name."""
+    titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
+    return {
+        "verdicts": verdicts_table(verdicts, titles, planned),
+        "errors": errors_table(summaries, titles),
+        "areas": areas_table(summaries, titles),
+        "published-errors": published_table(inputs.published, summaries, titles),
+        "published-contrasts": contrasts_table(inputs.published, summaries, titles),
+        "baselines": baselines_table(inputs.baselines),
+    }
+
+
 def _page(
     inputs: ReportInputs,
-    summaries: Sequence[Summary],
+    found: tuple[Sequence[Summary], Sequence[Verdict]],
     plates: Sequence[Plate],
     drawings: Mapping[str, bytes],
-    tables: tuple[Table, Table],
+    tables: Mapping[str, Table],
 ) -> str:
-    verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
+    summaries, verdicts = found
     environment = Environment(
         loader=PackageLoader("harness.report", "."),
         autoescape=True,
@@ -90,13 +108,11 @@ def _page(
     return environment.get_template("page.html.jinja").render(
         mark=Markup(MARK),  # a constant of this module
         inputs=inputs,
-        verdicts=verdicts_table(verdicts, inputs.titles, len(inputs.protocol.final_repetitions)),
+        tables=tables,
         note=resolution_note(verdicts, inputs.protocol),
         reproduction=reproduction_table(inputs.comparison),
-        main=tables[0],
-        baselines=tables[1],
         plates=[(plate, inline_svg(drawings[plate.name], plate.name)) for plate in plates if plate.name in drawings],
-        left_out=[plate.name for plate in plates if plate.name not in drawings],
+        left_out=[plate for plate in plates if plate.name not in drawings],
         cells=cells_table(inputs.records),
         environments=environments_table(inputs.records),
         datasets=datasets_table(inputs.records),

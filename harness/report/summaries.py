@@ -10,19 +10,24 @@ import numpy as np
 from harness.claims import Family, Protocol, chosen_rates, family_of, final_records, paired_errors, tuning_errors
 from harness.evidence import natural_key
 from harness.record import Record
+from harness.specification import Implementation
 from harness.statistics import Interval, PairedDifference, mean_interval, paired_difference
+
+UNIFORM, DISCRIMINATIVE = 1.0, 2.6  # the decays of the two ways that the paper compares
 
 
 @dataclass(frozen=True)
 class Summary:
     """One family. Errors are fractions, means over ``finals``; they are absent where there are none.
 
-    ``rate`` is absent while the tuning is incomplete; ``on_edge`` says that it is the lowest or highest of ``tried``,
-    so that a better one may lie outside the grid. ``missing`` are final repetitions without a record.
+    ``tuning`` holds the mean validation error of the tuning repetitions at each rate of ``tried``. ``rate`` is absent
+    while the tuning is incomplete; ``on_edge`` says that it is the lowest or highest of ``tried``, so that a better one
+    may lie outside the grid. ``missing`` are final repetitions without a record.
     """
 
     family: Family
     tried: tuple[float, ...]
+    tuning: tuple[float, ...]
     rate: float | None
     on_edge: bool
     finals: tuple[Record, ...]
@@ -48,16 +53,17 @@ def summarise(records: Iterable[Record], protocol: Protocol) -> tuple[Summary, .
         counts[family_of(record)] = counts.get(family_of(record), 0) + 1
     summaries = []
     for family in sorted(counts, key=_order):
-        rate, tried = chosen.get(family), tuple(sorted(tuned.get(family, ())))
+        rate, tuning = chosen.get(family), dict(sorted(tuned.get(family, {}).items()))
+        tried = tuple(tuning)
         on_edge = len(tried) > 1 and rate in (tried[0], tried[-1])
-        summary = _of_finals(family, finals.get(family, {}), protocol)
+        summary = replace(_of_finals(family, finals.get(family, {}), protocol), tuning=tuple(tuning.values()))
         summaries.append(replace(summary, tried=tried, rate=rate, on_edge=on_edge, cells=counts[family]))
     return tuple(summaries)
 
 
 def difference_to_uniform(summary: Summary, summaries: Sequence[Summary]) -> PairedDifference | None:
     """Compare with the same family at decay 1, paired by repetition; absent for decay 1 itself or without pairs."""
-    uniform = find(summaries, replace(summary.family, decay=1.0))
+    uniform = find(summaries, replace(summary.family, decay=UNIFORM))
     if uniform is None or uniform is summary:
         return None
     left, right = paired_errors(by_repetition(summary), by_repetition(uniform))
@@ -72,6 +78,16 @@ def by_repetition(summary: Summary) -> dict[int, Record]:
 def find(summaries: Iterable[Summary], family: Family) -> Summary | None:
     """Look up the summary of ``family``, if there is one."""
     return next((summary for summary in summaries if summary.family == family), None)
+
+
+def datasets_of(summaries: Iterable[Summary]) -> list[str]:
+    """Name the datasets, each once, in the order of the summaries."""
+    return list(dict.fromkeys(summary.family.dataset for summary in summaries))
+
+
+def implementations_of(summaries: Iterable[Summary]) -> list[Implementation]:
+    """Name the implementations, each once, in the order of the summaries."""
+    return list(dict.fromkeys(summary.family.implementation for summary in summaries))
 
 
 def swept_arm(summaries: Iterable[Summary]) -> str | None:
@@ -89,6 +105,7 @@ def _of_finals(family: Family, finals: dict[int, Record], protocol: Protocol) ->
     return Summary(
         family=family,
         tried=(),
+        tuning=(),
         rate=None,
         on_edge=False,
         finals=records,

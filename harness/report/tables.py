@@ -1,10 +1,13 @@
-"""Tables as neutral data, written as Markdown and LaTeX; the page shows the same ones.
+"""Tables as neutral data, written as Markdown, LaTeX and CSV; the page shows the same ones.
 
-Cells are text with typographic signs (−, –, ×); the LaTeX writer turns them into its own.
+Cells are text with typographic signs (−, –, ×); the LaTeX writer turns them into its own, the CSV writer into those
+that programs read.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +35,7 @@ _LATEX = {
     "±": r"$\pm$",
     "†": r"$^\dagger$",
     "·": r"$\cdot$",
+    "→": r"$\to$",
     "\N{NO-BREAK SPACE}": "~",
 }
 
@@ -129,6 +133,19 @@ def to_latex(table: Table) -> str:
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def to_csv(table: Table) -> str:
+    """Write headings and rows as CSV, for programs: minus signs in ASCII, absent values empty, no caption."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_plain(column.heading) for column in table.columns)
+    writer.writerows([_plain("" if cell == ABSENT else cell) for cell in row] for row in table.rows)
+    return buffer.getvalue()
+
+
+def _plain(cell: str) -> str:
+    return cell.replace("−", "-").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _error_row(

@@ -103,8 +103,14 @@ def test_the_same_data_give_the_same_bytes():
 
 def test_without_records_no_figure_is_drawn_and_each_is_named():
     plates = gallery((), PROTOCOL, {})
-    assert [plate.name for plate in plates] == ["error-against-decay", "agreement", "realised-rates"]
-    assert all(plate.figure is None for plate in plates)
+    assert [plate.name for plate in plates] == [
+        "error-against-decay",
+        "differences-to-uniform",
+        "low-shot",
+        "agreement",
+        "realised-rates",
+    ]
+    assert all(plate.figure is None and plate.needs for plate in plates)
 
 
 @pytest.mark.parametrize("decays", [(2.6,), (1.0,), (4.19,)])
@@ -120,7 +126,7 @@ def test_figures_of_two_recipes_have_names_of_their_own():
     again = [replace(r, specification=replace(r.specification, recipe=recipe), cell="other") for r in records]
     names = [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {})]
     assert len(set(names)) == len(names)
-    assert {"error-against-decay-mini", "learning-curves-rt-1k-paper"} <= set(names)
+    assert {"error-against-decay-mini", "learning-curves-rt-1k-paper", "tuning-rt-1k-paper"} <= set(names)
 
 
 def test_a_displacement_that_is_not_finite_is_left_out_of_the_mean():

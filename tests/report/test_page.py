@@ -15,6 +15,7 @@ from harness.claims import Protocol
 from harness.report.page import ReportInputs, render
 from harness.reproduction import compare
 from study.claims import CLAIMS
+from study.published import PUBLISHED
 
 ROOT = Path(harness.report.__file__).parents[2]
 PROTOCOL = Protocol((100, 101), (0, 1), 0.005)
@@ -26,6 +27,7 @@ INPUTS = ReportInputs(
     protocol=PROTOCOL,
     missing=("rt-1k/mini/torch/full+stlr/decay-6.76/lr-0.008/seed-1",),
     titles={"rt-1k": "Tomatoes <script>alert(1)</script> & more"},
+    published=PUBLISHED,
 )
 
 
@@ -99,6 +101,8 @@ def test_the_sections_come_in_order(report):
         "Verdicts",
         "This run against the committed evidence",
         "Errors",
+        "Sensitivity to the base rate",
+        "Beside the paper",
         "Figures",
         "All cells",
         "Data sets",
@@ -124,7 +128,10 @@ def test_each_cell_and_each_missing_one_is_listed(report):
 
 def test_figures_and_tables_are_files_as_well(report):
     names = set(files(report.parent))
-    assert {"tables/errors.md", "tables/errors.tex", "figures/error-against-decay.svg"} <= names
+    tables = {name.removeprefix("tables/") for name in names if name.startswith("tables/")}
+    stems = ("verdicts", "errors", "areas", "published-errors", "published-contrasts", "baselines")
+    assert tables == {f"{stem}.{ending}" for stem in stems for ending in ("md", "tex", "csv")}
+    assert {"figures/error-against-decay.svg", "figures/tuning-rt-1k.svg"} <= names
     svgs = {name[:-4] for name in names if name.endswith(".svg")}
     assert svgs == {name[:-4] for name in names if name.endswith(".png")}
     assert report.read_text().count("<svg") == len(svgs)
@@ -133,7 +140,8 @@ def test_figures_and_tables_are_files_as_well(report):
 def test_two_seeds_and_one_decay_still_make_a_page(tmp_path):
     inputs = replace(INPUTS, records=study(("rt-1k",), (2.6,), ("fastai",), finals=2), comparison=(), missing=())
     text = render(inputs, tmp_path).read_text()
-    assert "Left out, because the records hold nothing to draw: agreement." in text
+    assert "<li>agreement: an arm with final repetitions in both implementations</li>" in text
+    assert "<li>low-shot: two data sets that differ only in their number of labels</li>" in text
     assert "no data" in text
     assert "Nothing: every planned cell has a record." in text
 

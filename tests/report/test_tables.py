@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+
 import pytest
 from report.synthetic import cell, diverged, make_record
 
@@ -15,6 +17,7 @@ from harness.report.tables import (
     errors_table,
     percent,
     points,
+    to_csv,
     to_latex,
     to_markdown,
 )
@@ -80,6 +83,14 @@ def test_markdown_rows_have_as_many_cells_as_there_are_columns():
     header, alignment, row, *_ = to_markdown(TRICKY).splitlines()
     assert alignment == "| --- | ---: |"
     assert len(row.replace(r"\|", "").split("|")) == len(header.split("|")) == 4
+
+
+def test_csv_holds_the_same_cells_with_numbers_that_programs_read():
+    table = Table(
+        "Left out.", (Column("Error\N{NO-BREAK SPACE}%"), Column("b")), (("−1.20", "–"), ('a, "b"', "[−1, 2]"))
+    )
+    assert list(csv.reader(to_csv(table).splitlines())) == [["Error %", "b"], ["-1.20", ""], ['a, "b"', "[-1, 2]"]]
+    assert float(next(csv.DictReader(to_csv(table).splitlines()))["Error %"]) == -1.2
 
 
 def test_verdicts_name_the_pairs_that_are_missing():

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report.synthetic import cell, make_record
+
+from harness.claims import Protocol
+from harness.published import Published, PublishedArm, PublishedContrast
+from harness.report.beside_published import contrasts_table, published_table, repeat_contrasts
+from harness.report.summaries import summarise
+
+PROTOCOL = Protocol((100,), (0, 1), 0.005)
+PLAIN = PublishedArm("7", "full", "full+stlr", 1.0, {"rt-1k": 6.86, "trec6": 5.0})
+DISCR = PublishedArm("7", "full + discr", "full+stlr", 2.6, {"rt-1k": 6.21, "trec6": 5.0})
+ABSENT = PublishedArm("7", "cos", None, 1.0, {"rt-1k": 7.0, "trec6": 6.0})
+PAPER = Published(
+    (PLAIN, DISCR, ABSENT),
+    (PublishedContrast(PLAIN, DISCR), PublishedContrast(PLAIN, ABSENT)),
+    {"rt-1k": "RT", "trec6": "TREC-6"},
+)
+
+
+def summaries(plain=(0.3, 0.2), discr=(0.28, 0.16), **kwargs):
+    sides = ((1.0, plain), (2.6, discr))
+    records = [make_record(cell(decay=d, repetition=n, **kwargs), error=e) for d, es in sides for n, e in enumerate(es)]
+    return summarise(map(with_other_test_error, records), PROTOCOL)
+
+
+def with_other_test_error(record):
+    """The same validation error beside a test error that says the opposite; the paper states validation errors."""
+    test = replace(record.result.test, error=1 - record.result.test.error)
+    return replace(record, result=replace(record.result, test=test))
+
+
+def test_the_same_sign_is_found_by_pairs_of_validation_errors():
+    first, *_ = repeat_contrasts(PAPER, summaries())
+    assert first.published == pytest.approx(-0.0065)
+    assert first.ours is not None
+    assert (first.ours.mean, first.ours.n) == (pytest.approx(-0.03), 2)
+    assert (first.sign, first.way) == ("same", ("mini", "torch"))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "discr", "sign"),
+    [("rt-1k", (0.4, 0.4), "opposite"), ("rt-1k", (0.3, 0.2), "no sign"), ("trec6", (0.1, 0.1), "no sign")],
+)
+def test_other_signs(dataset, discr, sign):
+    rows = repeat_contrasts(PAPER, summaries(discr=discr, name=dataset))
+    assert {row.sign for row in rows if row.way} == {sign}
+
+
+def test_what_was_not_measured_is_listed_once_and_says_so():
+    rows = contrasts_table(PAPER, (), {}).rows
+    assert [row[:4] for row in rows[:2]] == [
+        ("7", "full → full + discr", "rt-1k", "−0.65"),
+        ("7", "full → full + discr", "trec6", "+0.00"),
+    ]
+    assert [row[4:] for row in rows] == [("–", "–", "–", "–", "not measured")] * 4
+
+
+def test_each_implementation_with_both_sides_has_a_row():
+    rows = repeat_contrasts(PAPER, (*summaries(), *summaries(implementation="fastai")))
+    assert [row.way[1] for row in rows if row.way] == ["torch", "fastai"]
+    half = [summary for summary in summaries() if summary.family.decay == 1.0]
+    assert {row.sign for row in repeat_contrasts(PAPER, half)} == {"not measured"}
+
+
+def test_published_and_own_errors_stand_side_by_side():
+    table = published_table(PAPER, summaries(), {"rt-1k": "Tomatoes"})
+    assert [c.heading for c in table.columns[4:]] == ["Paper: RT", "Ours: Tomatoes", "Paper: TREC-6", "Ours: trec6"]
+    assert table.rows == (
+        ("7", "full", "mini", "torch", "6.86", "25.00", "5.00", "–"),
+        ("7", "full + discr", "mini", "torch", "6.21", "22.00", "5.00", "–"),
+        ("7", "cos", "–", "–", "7.00", "–", "6.00", "–"),
+    )
