@@ -1,12 +1,13 @@
-"""Tables as neutral data, written as Markdown and LaTeX; the page shows the same ones.
+"""Tables as neutral data, written as Markdown, LaTeX and, for the paper, JSON; the page shows the same ones.
 
 Cells are text with typographic signs (−, –, ×); the LaTeX writer turns them into its own.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from harness.report.summaries import Summary, difference_to_uniform
 from harness.statistics import Interval
@@ -69,6 +70,11 @@ def bracketed(interval: Interval | None, signed: bool = False) -> str:
     return ABSENT if interval is None else f"[{show(interval[0])}, {show(interval[1])}]"
 
 
+def p_value(p: float | None) -> str:
+    """Show a p value with three decimals, or that it is smaller."""
+    return ABSENT if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def rate_text(summary: Summary) -> str:
     """Show the chosen base rate, with † on the edge of the grid."""
     if summary.rate is None:
@@ -129,6 +135,11 @@ def to_latex(table: Table) -> str:
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def to_neutral(table: Table) -> str:
+    """Write the table as JSON: caption, columns with heading and alignment, rows."""
+    return json.dumps(asdict(table), indent=1, ensure_ascii=False) + "\n"
 
 
 def _error_row(
