@@ -54,8 +54,8 @@ def regress(session: nox.Session) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Render the report from the committed records alone, and the tables in paper/."""
-    study(session, "report", "--tables", "paper/tables")
+    """Render the report from the committed records alone, and build the paper in paper/."""
+    study(session, "report", "--paper", "paper")
 
 
 @nox.session

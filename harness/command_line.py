@@ -1,13 +1,13 @@
 """The command line: one typer application that is given a study's declarations.
 
 Every command reads declarations, the run store and the committed evidence, and writes to one place only:
-``run``, ``reproduce`` and ``pretrain`` to the store, ``export`` to the evidence, ``report`` to its output folder.
+``run``, ``reproduce`` and ``pretrain`` to the store, ``export`` to the evidence, ``report`` to its output folder
+and, where asked, to the paper's.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -35,6 +35,8 @@ from harness.plan import UnknownNameError, choose
 from harness.record import InvalidRecord, Record
 from harness.regression import check_canaries, reproduction_lines
 from harness.report.page import ReportInputs, render
+from harness.report.paper import PaperError
+from harness.report.paper import build as build_paper
 from harness.reproduction import Comparison, compare
 from harness.specification import Hardware
 from harness.store import RecordExists, Store, StoreError
@@ -47,6 +49,7 @@ EXPECTED = (
     EvidenceError,
     InvalidRecord,
     OSError,
+    PaperError,
     RecordExists,
     SpecificationError,
     StoreError,
@@ -143,12 +146,15 @@ def report(
     context: typer.Context,
     results: options.Results = options.RESULTS,
     output: options.Output = options.DEFAULT_OUTPUT,
-    tables: Annotated[Path | None, typer.Option(help="Also copy the main tables into this folder.")] = None,
+    paper: Annotated[Path | None, typer.Option(help="Also build the paper whose source is in this folder.")] = None,
 ) -> None:
     """Render the report from the committed evidence alone; needs no torch."""
-    _render(context.obj, _committed(results), (), (results, output))
-    if tables is not None:
-        shutil.copytree(output / "tables", tables, dirs_exist_ok=True)
+    inputs = _render(context.obj, _committed(results), (), (results, output))
+    if paper is not None:
+        built = build_paper(inputs, paper)
+        Console().print(f"paper: {built.pdf.resolve().as_uri()}", soft_wrap=True, highlight=False)
+        for name in built.unused:
+            Console().print(f"number that the paper does not use: {name}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -241,8 +247,8 @@ def _exit_if(failed: dict[str, str]) -> None:
 
 def _render(
     study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], places: tuple[Path, Path]
-) -> None:
-    """Render into the second of the folders (evidence, output)."""
+) -> ReportInputs:
+    """Render into the second of the folders (evidence, output); return what the report is made from."""
     results, output = places
     full = planned(study, Selection("full"), records)
     inputs = ReportInputs(
@@ -257,3 +263,4 @@ def _render(
     )
     page = render(inputs, output)
     Console().print(f"report: {page.resolve().as_uri()}", soft_wrap=True, highlight=False)
+    return inputs

@@ -12,7 +12,7 @@ from study.recipes import COMPACT, MINI, PAPER
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("torch", "fastai")
 CORE_DECAYS = (1.0, 2.6)
 BASE_RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)  # a factor of 2; the same for every decay
-TRANSFER_RATES = (0.0025, 0.01, 0.04, 0.16)  # a factor of 4
+COMPACT_RATES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)  # for every arm of the recipe
 MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one that isolates the decay
 
 
@@ -49,9 +49,19 @@ PROFILES = {
             "transfer",
             "full ULMFiT from the shipped language model against training from scratch, tuned, all seeds",
             tuple(
-                Sweep(DATASETS[dataset], COMPACT, "torch", arm, (decay,), TRANSFER_RATES)
+                Sweep(DATASETS[dataset], COMPACT, "torch", arm, (decay,), COMPACT_RATES)
                 for dataset in ("rt-1k", "trec6", "imdb-1k")
                 for arm, decay in ((ARMS["freez+stlr"], 2.6), (ARMS["scratch"], 1.0))
+            ),
+            tuning_repetitions=PROTOCOL.tuning_repetitions,
+            final_repetitions=PROTOCOL.final_repetitions,
+        ),
+        Profile(
+            "compact",
+            "the decay sweep from the shipped language model, in torch, tuned, all seeds",
+            tuple(
+                Sweep(DATASETS[dataset], COMPACT, "torch", MAIN_ARM, DECAYS, COMPACT_RATES)
+                for dataset in ("rt-1k", "trec6", "ag-1k", "imdb-1k")
             ),
             tuning_repetitions=PROTOCOL.tuning_repetitions,
             final_repetitions=PROTOCOL.final_repetitions,

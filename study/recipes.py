@@ -36,10 +36,10 @@ COMPACT = Recipe(
     name="compact",
     size=replace(COMPACT_SIZE, max_vocabulary=10_000),
     general=ShippedModel(
-        "wikipedia-forward", digest="04fe173358d301a7cc0d0eb593c51b9d1908d98da2424aa74495e269feb67b2a"
+        "wikipedia-forward", digest="28bcdbea95d4cc24e54d0ae25027775128636f94590251ecf34fd9722be43776"
     ),
-    target=LanguageModelRecipe(epochs=2, batch_size=16, bptt=72, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
-    classifier=CLASSIFIER,
+    target=LanguageModelRecipe(epochs=4, batch_size=16, bptt=72, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
+    classifier=replace(CLASSIFIER, epochs=12),
 )
 
 PAPER = Recipe(

@@ -1,4 +1,4 @@
-"""The committed records: readable, complete where the canaries need them, and what the committed tables show."""
+"""The committed records: readable, complete where the canaries need them, and shown by the committed paper."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import evidence
+from harness import baseline_evidence, evidence
 from harness.campaign import Selection, planned
 from harness.record import Record
-from harness.report.summaries import summarise
-from harness.report.tables import errors_table, to_csv, to_latex, to_markdown
+from harness.report.page import ReportInputs
+from harness.report.paper import texts
 from harness.reproduction import compare
 from harness.specification import cell_id
 from study.__main__ import STUDY
@@ -46,11 +46,21 @@ def test_committed_records_were_made_by_committed_code_from_the_declared_cells(c
         assert record.specification == declared[record.cell]
 
 
-@pytest.mark.parametrize(
-    ("name", "written"), [("errors.md", to_markdown), ("errors.tex", to_latex), ("errors.csv", to_csv)]
-)
-def test_committed_tables_show_the_committed_records(committed: tuple[Record, ...], name: str, written: object) -> None:
-    titles = {key: dataset.title for key, dataset in STUDY.datasets.items()}
-    table = errors_table(summarise(committed, STUDY.protocol), titles)
-    assert callable(written)
-    assert (ROOT / "paper" / "tables" / name).read_text(encoding="utf-8") == written(table)
+def test_the_committed_numbers_and_tables_of_the_paper_show_the_committed_records(
+    committed: tuple[Record, ...],
+) -> None:
+    inputs = ReportInputs(
+        records=committed,
+        comparison=(),
+        claims=STUDY.claims,
+        protocol=STUDY.protocol,
+        missing=(),
+        titles={key: dataset.title for key, dataset in STUDY.datasets.items()},
+        baselines=baseline_evidence.read(ROOT / "results" / baseline_evidence.FILE),
+        published=STUDY.published,
+    )
+    fresh = texts(inputs)
+    stale = [name for name, text in fresh.items() if (ROOT / "paper" / name).read_text(encoding="utf-8") != text]
+    assert stale == [], "the paper is not that of the records; run nox -s report and commit paper/"
+    tables = {f"tables/{path.name}" for path in (ROOT / "paper/tables").iterdir()}
+    assert tables == {name for name in fresh if name.startswith("tables/")}

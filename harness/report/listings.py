@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness.claims import Protocol, Verdict
 from harness.evidence import natural_key
 from harness.record import Environment, Record
-from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points
+from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
 from harness.reproduction import Comparison
 from harness.statistics import smallest_sign_flip_p
 
@@ -33,7 +33,7 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
             verdict.outcome,
             points(verdict.difference),
             bracketed(verdict.interval, signed=True),
-            ABSENT if verdict.p is None else "<0.001" if verdict.p < 0.001 else f"{verdict.p:.3f}",
+            p_value(verdict.p),
             f"{verdict.n}" if verdict.n == planned else f"{verdict.n} of {planned}",
             ABSENT if verdict.deciding is None else f"{verdict.deciding}",
             bracketed(verdict.with_items, signed=True),

@@ -1,4 +1,4 @@
-"""Tables as neutral data, written as Markdown, LaTeX and CSV; the page shows the same ones.
+"""Tables as neutral data, written as Markdown, LaTeX, CSV and, for the paper, JSON; the page shows the same ones.
 
 Cells are text with typographic signs (−, –, ×); the LaTeX writer turns them into its own, the CSV writer into those
 that programs read.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from harness.report.summaries import Summary, difference_to_uniform
 from harness.statistics import Interval
@@ -71,6 +72,11 @@ def bracketed(interval: Interval | None, signed: bool = False) -> str:
     """Show an interval of fractions, for example ``[14.10, 15.32]``."""
     show = points if signed else percent
     return ABSENT if interval is None else f"[{show(interval[0])}, {show(interval[1])}]"
+
+
+def p_value(p: float | None) -> str:
+    """Show a p value with three decimals, or that it is smaller."""
+    return ABSENT if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def rate_text(summary: Summary) -> str:
@@ -146,6 +152,11 @@ def to_csv(table: Table) -> str:
 
 def _plain(cell: str) -> str:
     return cell.replace("−", "-").replace("\N{NO-BREAK SPACE}", " ")
+
+
+def to_neutral(table: Table) -> str:
+    """Write the table as JSON: caption, columns with heading and alignment, rows."""
+    return json.dumps(asdict(table), indent=1, ensure_ascii=False) + "\n"
 
 
 def _error_row(

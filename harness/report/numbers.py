@@ -1,0 +1,238 @@
+"""Every number and verdict that the paper's prose may state, under a flat name, already written as it is to be read.
+
+The paper has no typed results: it asks for them by name, so that its text follows the records. Lists of names let it go
+through data sets, claims and sweeps without knowing any of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
+
+import numpy as np
+
+from harness.baseline_evidence import BaselineRecord
+from harness.claims import SIGNIFICANCE, Claim, Outcome, Protocol, Verdict
+from harness.record import Record
+from harness.report.listings import commit_text
+from harness.report.summaries import Summary
+from harness.report.sweeps import sweep_numbers
+from harness.report.tables import ABSENT, bracketed, p_value, percent, points
+from harness.sample_size import MOST_PAIRS, POWER
+from harness.specification import Recipe, ShippedModel
+from harness.statistics import RESAMPLES, Interval, smallest_sign_flip_p
+
+Value = str | int | tuple[str, ...]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+def numbers(
+    summaries: Sequence[Summary],
+    verdicts: Sequence[Verdict],
+    records: Sequence[Record],
+    protocol: Protocol,
+    baselines: Sequence[BaselineRecord],
+) -> dict[str, Value]:
+    """Map names to texts, counts and lists of names, sorted by name; errors are in percent, differences in points."""
+    found = (
+        _study_numbers(summaries, records, protocol)
+        | _environment_numbers(records)
+        | _protocol_numbers(protocol, verdicts)
+        | _verdict_numbers(verdicts, _place_titles(records))
+        | _spread_numbers(summaries)
+        | _recipe_numbers(records)
+        | sweep_numbers(summaries)
+        | _baseline_numbers(baselines, summaries)
+    )
+    return dict(sorted(found.items()))
+
+
+def to_json(found: Mapping[str, Value]) -> str:
+    """Write the numbers as JSON, one a line, sorted."""
+    return json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def place_title(summary: Summary) -> str:
+    """Name a data set and recipe for a reader."""
+    cell = summary.finals[0].specification
+    return f"{cell.dataset.title} ({cell.recipe.name})"
+
+
+def _study_numbers(summaries: Sequence[Summary], records: Sequence[Record], protocol: Protocol) -> dict[str, Value]:
+    implementations = Counter(record.specification.implementation for record in records)
+    hours = sum(record.cost.cpu_seconds for record in records) / 3600
+    return {
+        "study/cells": len(records),
+        "study/cells/tuning": sum(r.specification.repetition in protocol.tuning_repetitions for r in records),
+        "study/cells/final": sum(len(summary.finals) for summary in summaries),
+        "study/cells/diverged": sum(record.result.outcome == "diverged" for record in records),
+        "study/cells/torch": implementations["torch"],
+        "study/cells/fastai": implementations["fastai"],
+        "study/families": len(summaries),
+        "study/datasets": _distinct(record.specification.dataset.title for record in records),
+        "study/datasets/count": len({record.specification.dataset.name for record in records}),
+        "study/core-hours": f"{hours:.1f}",
+        "study/largest-ratio-error": f"{max((r.result.rates.largest_ratio_error for r in records), default=0.0):.1e}",
+    }
+
+
+def _environment_numbers(records: Iterable[Record]) -> dict[str, Value]:
+    environments = tuple(record.environment for record in records)
+    return {
+        "environment/commits": _distinct(map(commit_text, environments)),
+        "environment/processors": _distinct(environment.processor for environment in environments),
+        "environment/devices": _distinct(environment.device for environment in environments),
+        "environment/precisions": _distinct(environment.precision for environment in environments),
+        "environment/python": _distinct(environment.python for environment in environments),
+        "environment/torch": _distinct(environment.torch for environment in environments),
+        "environment/fastai": _distinct(environment.fastai for environment in environments),
+        "environment/numpy": _distinct(environment.numpy for environment in environments),
+    }
+
+
+def _protocol_numbers(protocol: Protocol, verdicts: Sequence[Verdict]) -> dict[str, Value]:
+    comparisons = sum(verdict.claim.kind == "superior" for verdict in verdicts)
+    planned = len(protocol.final_repetitions)
+    return {
+        "protocol/tuning-seeds": len(protocol.tuning_repetitions),
+        "protocol/final-seeds": planned,
+        "protocol/margin": f"{100 * protocol.margin:g}",
+        "protocol/significance": f"{SIGNIFICANCE:g}",
+        "protocol/resamples": f"{RESAMPLES:,}",
+        "protocol/power": f"{100 * POWER:g}",
+        "protocol/most-pairs": f"{MOST_PAIRS:,}",
+        "protocol/comparisons": comparisons,
+        "protocol/smallest-p": p_value(min(1.0, comparisons * smallest_sign_flip_p(planned))),
+    }
+
+
+def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> dict[str, Value]:
+    claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    found: dict[str, Value] = {f"outcomes/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
+    found |= {"claims": tuple(claims), "outcomes": len(verdicts)}
+    for claim in claims.values():
+        found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
+    for verdict in verdicts:
+        place = f"{verdict.dataset}/{verdict.recipe}"
+        found |= _judged(verdict, f"verdict/{verdict.claim.name}/{place}", titles[place])
+    return found
+
+
+def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value]:
+    key = f"claim/{claim.name}"
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    found: dict[str, Value] = {f"{key}/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
+    return found | {
+        f"{key}/sentence": claim.sentence,
+        f"{key}/kind": claim.kind,
+        f"{key}/margin": f"{100 * claim.margin:g}",
+        f"{key}/verdicts": tuple(f"verdict/{claim.name}/{v.dataset}/{v.recipe}" for v in verdicts),
+    }
+
+
+def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
+    return {
+        f"{key}/title": title,
+        f"{key}/outcome": _slug(verdict.outcome),
+        f"{key}/difference": points(verdict.difference),
+        f"{key}/interval": bracketed(verdict.interval, signed=True),
+        f"{key}/side": _side(verdict.interval),
+        f"{key}/p": p_value(verdict.p),
+        f"{key}/pairs": verdict.n or ABSENT,
+        f"{key}/deciding": ABSENT if verdict.deciding is None else f"{verdict.deciding:,}",
+        f"{key}/with-items": bracketed(verdict.with_items, signed=True),
+    }
+
+
+def _side(interval: Interval | None) -> str:
+    """Say on which side of no difference an interval lies."""
+    if interval is None:
+        return ABSENT
+    return "below" if interval[1] < 0 else "above" if interval[0] > 0 else "across"
+
+
+def _spread_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:
+    """Standard deviations over seeds, by data set and recipe, and what one test figure owes to its test items."""
+    places: dict[str, list[Summary]] = {}
+    for summary in summaries:
+        if len(summary.finals) > 1:
+            places.setdefault(f"{summary.family.dataset}/{summary.family.recipe}", []).append(summary)
+    found: dict[str, Value] = {"spreads": tuple(f"spread/{place}" for place in places)}
+    for place, rows in places.items():
+        errors = [[record.result.test.error for record in row.finals] for row in rows]
+        spreads = [float(np.std(of_family, ddof=1)) for of_family in errors]
+        error = float(np.mean([np.mean(of_family) for of_family in errors]))
+        items = rows[0].finals[0].result.test.items
+        found |= {
+            f"spread/{place}/title": place_title(rows[0]),
+            f"spread/{place}/families": len(rows),
+            f"spread/{place}/smallest": percent(min(spreads)),
+            f"spread/{place}/median": percent(float(np.median(spreads))),
+            f"spread/{place}/largest": percent(max(spreads)),
+            f"spread/{place}/items": f"{items:,}",
+            f"spread/{place}/of-items": percent(float(np.sqrt(error * (1 - error) / items))),
+        }
+    return found
+
+
+def _recipe_numbers(records: Iterable[Record]) -> dict[str, Value]:
+    recipes = {record.specification.recipe.name: record.specification.recipe for record in records}
+    found: dict[str, Value] = {"recipes": tuple(f"recipe/{name}" for name in sorted(recipes))}
+    for name, recipe in recipes.items():
+        found |= {f"recipe/{name}/{key}": value for key, value in _recipe(recipe).items()}
+    return found
+
+
+def _recipe(recipe: Recipe) -> dict[str, Value]:
+    size, classifier, optimization = recipe.size, recipe.classifier, recipe.classifier.optimization
+    shipped = isinstance(recipe.general, ShippedModel)
+    return {
+        "title": recipe.name,
+        "size": f"{size.embedding}/{size.hidden}×{size.layers}",
+        "vocabulary": f"{size.max_vocabulary:,}",
+        "start": "pre-trained model that ships" if shipped else "trained on the data set’s own text",
+        "target-epochs": recipe.target.epochs,
+        "epochs": classifier.epochs,
+        "batch": classifier.batch_size,
+        "bptt": classifier.bptt,
+        "betas": f"({optimization.beta1:g}, {optimization.beta2:g})",
+        "weight-decay": f"{optimization.weight_decay:g}",
+    }
+
+
+def _baseline_numbers(baselines: Sequence[BaselineRecord], summaries: Sequence[Summary]) -> dict[str, Value]:
+    """For each data set the linear model and the fine-tuned family with the lowest mean test error."""
+    best: dict[str, tuple[float, BaselineRecord]] = {}
+    for record in baselines:
+        error = float(np.mean([run.test_error for run in record.runs]))
+        best[record.dataset.name] = min(best.get(record.dataset.name, (error, record)), (error, record), key=_error)
+    found: dict[str, Value] = {"baselines": tuple(f"baseline/{name}" for name in best)}
+    for name, (error, record) in best.items():
+        tuned = [s.test_error for s in summaries if s.family.dataset == name and s.test_error is not None]
+        found |= {
+            f"baseline/{name}/title": record.dataset.title,
+            f"baseline/{name}/model": record.baseline.title,
+            f"baseline/{name}/error": percent(error),
+            f"baseline/{name}/fine-tuned": percent(min(tuned, default=None)),
+        }
+    return found
+
+
+def _error(best: tuple[float, BaselineRecord]) -> float:
+    return best[0]
+
+
+def _place_titles(records: Iterable[Record]) -> dict[str, str]:
+    cells = (record.specification for record in records)
+    return {f"{c.dataset.name}/{c.recipe.name}": f"{c.dataset.title} ({c.recipe.name})" for c in cells}
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(texts)))
+
+
+def _slug(outcome: str) -> str:
+    return outcome.replace(" ", "-")

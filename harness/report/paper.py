@@ -1,0 +1,103 @@
+"""The paper: generated numbers, tables and figures beside its source, and the PDF that the source makes of them.
+
+The source asks for numbers by name (``numbers.typ``). A name that does not exist fails the build; one that nothing asks
+for is listed. The same records and source give the same bytes: no date, no fonts but typst's own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import typst
+
+from harness.claims import evaluate
+from harness.report.appearance import svg_bytes
+from harness.report.gallery import gallery
+from harness.report.listings import datasets_table
+from harness.report.numbers import numbers, to_json
+from harness.report.page import ReportInputs, report_tables
+from harness.report.summaries import summarise
+from harness.report.tables import ABSENT, to_csv, to_latex, to_markdown, to_neutral
+
+SOURCE, NUMBERS, PDF = "paper.typ", "numbers.json", "paper.pdf"
+# The figures that the paper shows.
+KINDS = ("error-against-decay", "differences-to-uniform", "displacement", "agreement", "realised-rates")
+
+
+class PaperError(ValueError):
+    """A paper that cannot be built; the message gives typst's reason."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The built paper, and the generated numbers that there are and its text never uses."""
+
+    pdf: Path
+    unused: tuple[str, ...]
+
+
+def build(inputs: ReportInputs, folder: Path) -> Paper:
+    """Write numbers, tables and figures into ``folder``, which holds the source, and make the PDF there.
+
+    Raises:
+        PaperError: when the source asks for a number that does not exist, is faulty or missing.
+        ValueError: when the records contradict each other, as :func:`harness.claims.final_records`.
+    """
+    if not (folder / SOURCE).is_file():
+        raise PaperError(f"{folder} has no {SOURCE}; name the folder of the paper's source")
+    for name, content in (texts(inputs) | _figures(inputs, folder)).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    pdf, used = compile_paper(folder)
+    (folder / PDF).write_bytes(pdf)
+    known = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+    return Paper(folder / PDF, tuple(n for n, value in known.items() if n not in used and value != ABSENT))
+
+
+def texts(inputs: ReportInputs) -> dict[str, str]:
+    """The generated text files by path: the numbers, and each table as Markdown, LaTeX, CSV and JSON."""
+    summaries = summarise(inputs.records, inputs.protocol)
+    verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
+    found = numbers(summaries, verdicts, inputs.records, inputs.protocol, inputs.baselines)
+    tables = report_tables(inputs, summaries, verdicts) | {"datasets": datasets_table(inputs.records)}
+    files = {NUMBERS: to_json(found)}
+    for name, table in tables.items():
+        files[f"tables/{name}.md"] = to_markdown(table)
+        files[f"tables/{name}.tex"] = to_latex(table)
+        files[f"tables/{name}.csv"] = to_csv(table)
+        files[f"tables/{name}.json"] = to_neutral(table)
+    return files
+
+
+def compile_paper(folder: Path) -> tuple[bytes, frozenset[str]]:
+    """Compile the source in ``folder``; return the PDF and the names of the numbers that it used.
+
+    Raises:
+        PaperError: with what typst says, its warnings included.
+    """
+    try:
+        compiler = typst.Compiler(folder / SOURCE, root=folder, ignore_system_fonts=True)
+        pdf, warnings = compiler.compile_with_warnings(format="pdf")
+        used = json.loads(compiler.query("<number>", field="value"))
+    except (typst.TypstError, FileNotFoundError) as error:
+        raise PaperError(f"{folder / SOURCE}: {error}") from error
+    if warnings or not isinstance(pdf, bytes):
+        raise PaperError(f"{folder / SOURCE}: " + "; ".join(str(warning) for warning in warnings))
+    return pdf, frozenset(used)
+
+
+def _figures(inputs: ReportInputs, folder: Path) -> dict[str, str]:
+    """The paper's figures and their captions by path; figures of an earlier build go."""
+    for path in (folder / "figures").glob("*.svg"):
+        path.unlink()
+    files: dict[str, str] = {}
+    captions = []
+    for plate in gallery(summarise(inputs.records, inputs.protocol), inputs.protocol, inputs.titles):
+        kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
+        if kind is not None and plate.figure is not None:
+            files[f"figures/{plate.name}.svg"] = svg_bytes(plate.figure).decode()
+            captions.append({"kind": kind, "file": f"figures/{plate.name}.svg", "caption": plate.caption})
+    return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}

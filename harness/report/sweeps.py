@@ -1,0 +1,90 @@
+"""What the paper states of each sweep of the decay: where the error is lowest, what 2.6 costs, how far layers move."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, difference_to_uniform, swept_arm
+from harness.report.tables import ABSENT, bracketed, percent, points, rate_text
+
+POSITIONS = ("below", "uniform", "between", "discriminative", "beyond")  # of a decay, against 1 and 2.6
+Value = str | int | tuple[str, ...]
+
+
+def sweep_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:
+    """State each sweep: the swept arm of one data set, recipe and implementation, at two decays or more."""
+    sweeps = _sweeps(summaries)
+    positions = Counter(_position(_lowest(rows).family.decay) for rows in sweeps.values())
+    found: dict[str, Value] = {f"sweeps/lowest/{position}": positions[position] for position in POSITIONS}
+    found |= {"sweeps": tuple(sweeps), "sweeps/count": len(sweeps), "sweeps/arm": swept_arm(summaries) or ABSENT}
+    for key, rows in sweeps.items():
+        found |= {f"{key}/{name}": value for name, value in _sweep(rows).items()}
+    return found
+
+
+def _sweeps(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
+    arm = swept_arm(summaries)
+    found: dict[str, list[Summary]] = {}
+    for summary in summaries:
+        family = summary.family
+        if family.arm == arm and summary.finals:
+            key = f"sweep/{family.dataset}/{family.recipe}/{family.implementation}"
+            found.setdefault(key, []).append(summary)
+    return {key: rows for key, rows in found.items() if len(rows) > 1}
+
+
+def _sweep(rows: Sequence[Summary]) -> dict[str, Value]:
+    cell, lowest = rows[0].finals[0].specification, _lowest(rows)
+    found: dict[str, Value] = {
+        "title": f"{cell.dataset.title} ({cell.recipe.name})",
+        "implementation": cell.implementation,
+        "decays": len(rows),
+        "on-edge": sum(row.on_edge for row in rows),
+        "lowest/decay": f"{lowest.family.decay:g}",
+        "lowest/error": _error(lowest),
+        "lowest/difference": _difference(lowest, rows),
+        "chosen/decay": f"{min(rows, key=lambda row: row.validation_error or 0.0).family.decay:g}",
+    }
+    for name, decay in (("uniform", UNIFORM), ("discriminative", DISCRIMINATIVE)):
+        row = next((row for row in rows if row.family.decay == decay), None)
+        bottom, top = (ABSENT, ABSENT) if row is None else _moved(row)
+        found |= {
+            f"{name}/error": ABSENT if row is None else _error(row),
+            f"{name}/rate": ABSENT if row is None else rate_text(row),
+            f"{name}/moved/bottom": bottom,
+            f"{name}/moved/top": top,
+        }
+    return found
+
+
+def _lowest(rows: Sequence[Summary]) -> Summary:
+    return min(rows, key=lambda row: row.test_error or 0.0)
+
+
+def _position(decay: float) -> str:
+    if decay in (UNIFORM, DISCRIMINATIVE):
+        return "uniform" if decay == UNIFORM else "discriminative"
+    return "below" if decay < UNIFORM else "between" if decay < DISCRIMINATIVE else "beyond"
+
+
+def _error(row: Summary) -> str:
+    return f"{percent(row.test_error)} {bracketed(row.interval)}"
+
+
+def _difference(row: Summary, rows: Sequence[Summary]) -> str:
+    difference = difference_to_uniform(row, rows)
+    return ABSENT if difference is None else f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}"
+
+
+def _moved(row: Summary) -> tuple[str, str]:
+    """Mean relative displacement of the lowest and the highest layer group, over the final seeds where it is finite."""
+    groups = row.finals[0].result.rates.groups
+    moved = []
+    for group in (groups[0], groups[-1]):
+        values = [record.result.displacement.get(group) for record in row.finals]
+        finite = [value for value in values if value is not None]
+        moved.append(f"{np.mean(finite):.3f}" if finite else ABSENT)
+    return moved[0], moved[1]

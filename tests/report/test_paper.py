@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typst
+from report.synthetic import cell, diverged, make_record, study
+from typer.testing import CliRunner
+
+import harness.report
+from harness.baseline_evidence import BaselineRecord, BaselineRun
+from harness.claims import Claim, Protocol, Selector, evaluate
+from harness.command_line import app
+from harness.report.numbers import numbers
+from harness.report.page import ReportInputs
+from harness.report.paper import PaperError, build, compile_paper
+from harness.report.summaries import summarise
+from harness.specification import Baseline
+from study.__main__ import STUDY
+from study.claims import CLAIMS
+
+SOURCE = Path(harness.report.__file__).parents[2] / "paper"
+PROTOCOL = Protocol((100, 101), (0, 1, 2), 0.005)
+RECORDS = study(("rt-1k", "trec6"), (1.0, 2.6, 4.19), finals=3)
+INPUTS = ReportInputs(RECORDS, (), CLAIMS, PROTOCOL, (), {"rt-1k": "Tomatoes *and* #more", "trec6": "TREC"})
+SIDES = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
+
+
+def baseline(name: str, error: float) -> BaselineRecord:
+    record = make_record(cell())
+    return BaselineRecord(
+        dataset=record.specification.dataset,
+        baseline=Baseline(name, f"Model {name}", "nb-svm", (0.1, 1.0)),
+        tuning=((0.1, 0.3), (1.0, 0.2)),
+        strength=1.0,
+        runs=tuple(BaselineRun(n, error, error, "") for n in range(2)),
+        scikit_learn="1",
+        environment=record.environment,
+        finished=record.finished,
+    )
+
+
+def found(records, claims=CLAIMS, protocol=PROTOCOL, baselines=()):
+    summaries = summarise(records, protocol)
+    return numbers(summaries, evaluate(claims, records, protocol), records, protocol, baselines)
+
+
+def pairs(differences, protocol):
+    """Records of both sides of ``SIDES`` whose test errors differ by ``differences``."""
+    return [
+        make_record(cell(decay=decay, repetition=n), error=0.3 + (difference if decay > 1 else 0))
+        for n, difference in zip(protocol.final_repetitions, differences, strict=True)
+        for decay in (1.0, 2.6)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    generated = shutil.ignore_patterns("*.pdf", "*.json", "*.svg", "tables", "figures")
+    return Path(shutil.copytree(SOURCE, tmp_path / "paper", ignore=generated))
+
+
+def test_the_paper_is_built_from_the_records_and_twice_to_the_same_bytes(folder):
+    built = build(INPUTS, folder)
+    first = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert built.pdf.read_bytes().startswith(b"%PDF")
+    assert built.unused == ()
+    (folder / "figures/old.svg").write_text("of an earlier build")
+    build(INPUTS, folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == first
+
+
+def test_a_number_that_does_not_exist_fails_the_build_and_leaves_the_earlier_paper(folder):
+    (folder / "paper.pdf").write_bytes(b"earlier")
+    with (folder / "sections/threats.typ").open("a") as file:
+        file.write('#number("study/happiness")')
+    with pytest.raises(PaperError, match="no number called study/happiness"):
+        build(INPUTS, folder)
+    assert (folder / "paper.pdf").read_bytes() == b"earlier"
+
+
+def test_a_number_that_the_text_never_uses_is_listed(folder):
+    path = folder / "sections/reproduction.typ"
+    path.write_text(path.read_text().replace('#number("study/core-hours")', "some"))
+    assert build(INPUTS, folder).unused == ("study/core-hours",)
+
+
+def test_a_missing_source_and_a_fault_in_it_are_named(folder, tmp_path):
+    with pytest.raises(PaperError, match=r"has no paper\.typ"):
+        build(INPUTS, tmp_path)
+    (folder / "paper.typ").write_text("#let = 1")
+    with pytest.raises(PaperError, match=r"paper\.typ: "):
+        build(INPUTS, folder)
+
+
+def test_the_paper_stands_without_records_and_with_one_family_and_baselines(folder):
+    build(replace(INPUTS, records=()), folder)
+    one = (make_record(cell()), make_record(cell(repetition=1)))
+    build(replace(INPUTS, records=one, baselines=(baseline("a", 0.2),)), folder)
+
+
+@pytest.mark.parametrize("kind", ["superior", "equivalent"])
+@pytest.mark.parametrize("mean", [-0.1, -0.004, 0.0, 0.004, 0.1])
+def test_every_verdict_has_its_sentence(folder, kind, mean):
+    protocol = Protocol((100, 101), tuple(range(8)), 0.005)
+    differences = [mean + 0.001 * (n % 3 - 1) for n in range(8)]
+    claim = Claim("c", "A sentence.", kind, *SIDES, 0.005)
+    records = tuple(pairs(differences, protocol))
+    outcome = found(records, (claim,), protocol)["verdict/c/rt-1k/mini/outcome"]
+    inputs = replace(INPUTS, records=records, claims=(claim,), protocol=protocol)
+    assert build(inputs, folder).unused == ()
+    strong = json.loads(typst.Compiler(folder / "paper.typ", root=folder).query("strong", field="body"))
+    assert {body.get("text") for body in strong} & {"held", "failed", "undecided"} == {outcome}
+
+
+def test_the_numbers_are_sorted_and_plain():
+    every = found(RECORDS)
+    assert list(every) == sorted(every)
+    assert {type(value) for value in every.values()} <= {str, int, tuple}
+
+
+def test_a_verdict_is_stated_with_its_numbers():
+    protocol = Protocol((100, 101), tuple(range(8)), 0.005)
+    claim = Claim("c", "A sentence.", "superior", *SIDES, 0.005)
+    every = found(pairs([-0.02] * 8, protocol), (claim,), protocol)
+    verdict = {name.rpartition("/")[2]: value for name, value in every.items() if name.startswith("verdict/")}
+    assert (verdict["outcome"], verdict["difference"], verdict["pairs"]) == ("held", "−2.00", 8)
+    assert (verdict["interval"], verdict["side"], verdict["p"]) == ("[−2.00, −2.00]", "below", "0.008")
+    assert (every["claim/c/held"], every["outcomes/held"], every["outcomes/failed"]) == (1, 1, 0)
+
+
+def test_counts_hours_and_commits_are_those_of_the_records():
+    slow = make_record(cell())
+    slow = replace(slow, cost=replace(slow.cost, cpu_seconds=5286.0))
+    records = (slow, diverged(make_record(cell(repetition=1))), make_record(cell(repetition=100)))
+    records = (*records, make_record(cell(repetition=101)))
+    every = found(records)
+    assert (every["study/cells"], every["study/cells/tuning"], every["study/cells/final"]) == (4, 2, 2)
+    assert (every["study/cells/diverged"], every["study/core-hours"]) == (1, "1.5")
+    assert every["environment/commits"] == ("0123456789",)
+
+
+def test_a_sweep_names_the_decay_with_the_lowest_error_and_its_side_of_1_and_2_6():
+    errors = {0.62: 0.2, 1.0: 0.3, 2.6: 0.25, 4.19: 0.4}
+    records = [make_record(cell(decay=d, repetition=n), error=e) for d, e in errors.items() for n in range(3)]
+    every = found(records)
+    key = "sweep/rt-1k/mini/torch"
+    assert (every["sweeps"], every[f"{key}/decays"], every[f"{key}/lowest/decay"]) == ((key,), 4, "0.62")
+    assert (every["sweeps/lowest/below"], every["sweeps/lowest/beyond"]) == (1, 0)
+    assert every[f"{key}/lowest/difference"] == "−10.00 [−10.00, −10.00]"
+    assert every[f"{key}/discriminative/error"].startswith("25.00")
+
+
+def test_the_spread_is_the_standard_deviation_over_seeds():
+    errors = (0.2, 0.3, 0.4)
+    every = found([make_record(cell(repetition=n), error=error) for n, error in enumerate(errors)])
+    assert every["spread/rt-1k/mini/median"] == "10.00"
+    assert every["spread/rt-1k/mini/of-items"] == f"{100 * (0.3 * 0.7 / 1000) ** 0.5:.2f}"
+
+
+def test_the_better_baseline_is_stated_beside_the_best_family():
+    records = [make_record(cell(repetition=n), error=0.25) for n in range(3)]
+    every = found(records, baselines=(baseline("a", 0.3), baseline("b", 0.2)))
+    assert every["baseline/rt-1k/model"] == "Model b"
+    assert (every["baseline/rt-1k/error"], every["baseline/rt-1k/fine-tuned"]) == ("20.00", "25.00")
+
+
+def test_compiling_reports_the_names_that_were_used(folder):
+    build(INPUTS, folder)
+    _, used = compile_paper(folder)
+    assert {"study/cells", "claims", "outcomes/held"} <= used
+
+
+def test_the_command_builds_the_paper_on_request_and_names_unused_numbers(folder, tmp_path):
+    path = folder / "sections/reproduction.typ"
+    path.write_text(path.read_text().replace('#number("study/core-hours")', "some"))
+    places = ["--results", str(tmp_path / "none"), "--output", str(tmp_path / "report"), "--paper", str(folder)]
+    said = CliRunner().invoke(app, ["report", *places], obj=STUDY)
+    assert said.exit_code == 0
+    assert (folder / "paper.pdf").as_uri() in said.output
+    assert "number that the paper does not use: study/core-hours" in said.output
