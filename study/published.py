@@ -5,14 +5,14 @@ from __future__ import annotations
 from harness.published import Published, PublishedArm, PublishedContrast
 
 
-def _arm(table: str, name: str, ours: tuple[str | None, float], imdb: float, trec6: float, ag: float) -> PublishedArm:
+def _arm(table: str, name: str, ours: tuple[str, float], imdb: float, trec6: float, ag: float) -> PublishedArm:
     return PublishedArm(table, name, *ours, {"imdb-1k": imdb, "trec6": trec6, "ag-1k": ag})
 
 
 # Table 6 changes how the language model is fine-tuned; the classifier is always fine-tuned by freez + discr + stlr.
 _NO_LM = _arm("6", "no LM fine-tuning", ("no-target-lm", 2.6), 6.99, 6.38, 6.09)
-_LM_FULL = _arm("6", "full", (None, 1.0), 5.86, 6.54, 5.61)
-_LM_DISCR = _arm("6", "full + discr", (None, 2.6), 5.55, 6.36, 5.47)
+_LM_FULL = _arm("6", "full", ("lm-full", 2.6), 5.86, 6.54, 5.61)
+_LM_DISCR = _arm("6", "full + discr", ("lm-full+discr", 2.6), 5.55, 6.36, 5.47)
 _LM_DISCR_STLR = _arm("6", "full + discr + stlr", ("freez+stlr", 2.6), 5.00, 5.69, 5.38)
 
 _SCRATCH = _arm("7", "from scratch", ("scratch", 1.0), 9.93, 13.36, 6.81)
