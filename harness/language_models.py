@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.corpus.encoding import EncodedCorpus, encode
 from harness.environment import environment
 from harness.jobs import LanguageModelJob, LanguageModelOutcome, Report
+from harness.quantised import dequantise
 from harness.seeds import derive_seeds
 from harness.specification import LanguageModelRecipe, ShippedModel
 from harness.tasks import (
@@ -90,5 +91,4 @@ def shipped_model(shipped: ShippedModel, vocabulary: tuple[str, ...], models: Pa
         old = json.loads(words.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(f"{words}: cannot be read ({error}); restore it from the repository") from error
-    full = {name: tensor.float() for name, tensor in weights.items()}
-    return match_vocabulary(full, old, vocabulary)
+    return match_vocabulary(dequantise(weights), old, vocabulary)

@@ -20,6 +20,7 @@ from harness.general.checkpoints import Checkpoint, run_key
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica, reading_order, total_steps
 from harness.general.trainer import Run, shared, train
+from harness.quantised import dequantise, quantise
 from harness.scratch.models import LanguageModel
 from harness.scratch.training import perplexity
 from harness.seeds import derive_seed
@@ -100,11 +101,11 @@ class _Reporter:
 
 
 def _ship(text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, workers: int) -> str:
-    """Round the weights to float16, judge the rounded model, and write weights, vocabulary and record."""
+    """Round the weights to 8 bits, judge the rounded model, and write weights, vocabulary and record."""
     recipe = run.recipe
     trained = without_unseen(weights_of(run, checkpoint), run.rows)
-    rounded = {name: tensor.half() for name, tensor in trained.items()}
-    judged = judge(recipe, {name: tensor.float() for name, tensor in rounded.items()}, text, run.hardware.device)
+    rounded = quantise(trained)
+    judged = judge(recipe, dequantise(rounded), text, run.hardware.device)
     surroundings = environment(run.hardware, 1)
     facts = {
         "recipe": asdict(recipe),

@@ -26,6 +26,7 @@ from harness.general.pretraining import Places, pretrain, without_unseen
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
 from harness.language_models import shipped_model
+from harness.quantised import dequantise, quantise
 from harness.scratch.models import LanguageModel
 from harness.specification import Direction, Dropouts, Hardware, ModelSize, Optimization, ShippedModel
 from harness.weights import EMBEDDING, load, weights_digest
@@ -131,7 +132,7 @@ def test_the_model_ships_as_weights_vocabulary_and_record(forward: Made) -> None
         "tiny-forward.vocabulary.json",
     ]
     weights, _ = load(forward.path)
-    assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
+    assert weights[EMBEDDING].dtype == torch.int8
     assert weights[EMBEDDING].shape == (50, 8)
     written = forward.path.with_suffix(".vocabulary.json").read_text(encoding="utf-8")
     assert json.loads(written) == list(WORDS)
@@ -162,7 +163,7 @@ def test_the_file_is_the_one_the_record_names_and_the_study_loads_it_by_that_dig
     assert f"{forward.path}: digest {digest}; perplexity wikipedia " in forward.line
     shipped = ShippedModel("tiny-forward", digest)
     same = shipped_model(shipped, WORDS, forward.path.parent)
-    assert all(torch.equal(same[name], tensor.float()) for name, tensor in weights.items())
+    assert all(torch.equal(same[name], tensor) for name, tensor in dequantise(weights).items())
     turned = shipped_model(shipped, WORDS[::-1], forward.path.parent)
     assert torch.equal(turned[EMBEDDING], same[EMBEDDING].flip(0))
 
@@ -186,12 +187,14 @@ def test_the_perplexity_is_that_of_the_rounded_weights(tmp_path: Path, direction
     recorded = outcome.record["perplexity"]
     rounded, _ = load(outcome.path)
     model = LanguageModel(len(WORDS), recipe.size, recipe.dropouts)
-    model.load_state_dict({name: tensor.float() for name, tensor in rounded.items()})
+    model.load_state_dict(dequantise(rounded))
     assert recorded == pytest.approx(perplexities(model, step), abs=0.0006)
     assert recorded != pytest.approx(perplexities(model, -step), abs=0.1)
     (checkpoint,) = tmp_path.glob("checkpoints/*.safetensors")
     vector_to_parameters(load(checkpoint)[0]["weights"], model.parameters())
-    assert all(torch.equal(tensor.half(), rounded[name]) for name, tensor in model.state_dict().items())
+    kept = quantise(model.state_dict())
+    assert kept.keys() == rounded.keys()
+    assert all(torch.equal(tensor, rounded[name]) for name, tensor in kept.items())
     assert recorded != pytest.approx(perplexities(model, step), abs=0.0012)
 
 
