@@ -48,13 +48,16 @@ def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Pla
     they run at the rate that the ``records`` choose, or at the middle of the grid where none choose.
     """
     known = tuple(records)
-    tuning = [cell for sweep in profile.sweeps for cell in _grid(sweep, profile.tuning_repetitions)]
+    tuned = [sweep for sweep in profile.sweeps if sweep.final_at == "tuned"]
+    tuning = [cell for sweep in tuned for cell in _grid(sweep, profile.tuning_repetitions)]
+    final = [
+        cell for sweep in profile.sweeps if sweep.final_at == "each" for cell in _grid(sweep, profile.final_repetitions)
+    ]
     measured = {record.cell for record in known}
     undone = {_family(cell) for cell in tuning if cell_id(cell) not in measured}
     rates = chosen_rates([record for record in known if _is_tuning(record, protocol)], protocol)
-    final: list[Cell] = []
     waiting: list[Family] = []
-    for sweep in profile.sweeps:
+    for sweep in tuned:
         for decay in sweep.decays:
             cell = _cell(sweep, decay, sweep.base_rates[len(sweep.base_rates) // 2], 0)
             family = _family(cell)

@@ -93,6 +93,25 @@ def equivalence(a: npt.ArrayLike, b: npt.ArrayLike, margin: float) -> float:
     return float(max(above, below))
 
 
+def non_inferiority(a: npt.ArrayLike, b: npt.ArrayLike, margin: float) -> float:
+    """Compute the p value of the one-sided paired t test of mean of a - b >= ``margin``.
+
+    It is at most 0.05 exactly where the 90 % t interval of the mean difference lies below ``margin``. A single pair
+    gives 1.
+
+    Raises:
+        ValueError: as :func:`equivalence`.
+    """
+    if margin <= 0:
+        raise ValueError(f"a margin must be positive, got {margin}")
+    differences = _differences(a, b)
+    if len(differences) == 1:
+        return 1.0
+    if _constant(differences):
+        return 0.0 if differences.mean() < margin else 1.0
+    return float(stats.ttest_1samp(differences, margin, alternative="less").pvalue)
+
+
 def probability_of_improvement(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     """Estimate how probable it is that a run of ``a`` has a lower error than a run of ``b``; ties count half.
 

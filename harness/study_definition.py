@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.claims import Claim, Protocol
 from harness.general.recipe import PretrainingRecipe
@@ -13,7 +14,10 @@ from harness.specification import Arm, Baseline, Dataset, Implementation, Recipe
 
 @dataclass(frozen=True)
 class Sweep:
-    """One arm at several decays and base rates: every decay gets the same grid of base rates."""
+    """One arm at several decays and base rates: every decay gets the same grid of base rates.
+
+    ``final_at`` says where the final repetitions run: at the rate that tuning chose, or, without tuning, at each.
+    """
 
     dataset: Dataset
     recipe: Recipe
@@ -21,6 +25,7 @@ class Sweep:
     arm: Arm
     decays: tuple[float, ...]
     base_rates: tuple[float, ...]
+    final_at: Literal["tuned", "each"] = "tuned"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.claims import Claim, Selector
 from study.protocol import PROTOCOL
 
+MARGIN = PROTOCOL.margin
+
 _TORCH, _TORCH_UNIFORM = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
 _FASTAI, _FASTAI_UNIFORM = Selector("fastai", "full+stlr", 2.6), Selector("fastai", "full+stlr", 1.0)
-
 _ULMFIT, _SCRATCH = Selector("torch", "freez+stlr", 2.6), Selector("torch", "scratch", 1.0)
+_LOWEST, _HIGHEST = (
+    replace(_TORCH, measure="movement of the lowest layer"),
+    replace(_TORCH, measure="movement of the highest LSTM"),
+)
 
 CLAIMS = (
     Claim(
@@ -17,8 +24,9 @@ CLAIMS = (
         "superior",
         _ULMFIT,
         _SCRATCH,
-        PROTOCOL.margin,
+        MARGIN,
         recipe="compact",
+        question="transfer",
     ),
     Claim(
         "discriminative-beats-uniform-torch",
@@ -26,7 +34,7 @@ CLAIMS = (
         "superior",
         _TORCH,
         _TORCH_UNIFORM,
-        PROTOCOL.margin,
+        MARGIN,
     ),
     Claim(
         "discriminative-beats-uniform-fastai",
@@ -34,7 +42,76 @@ CLAIMS = (
         "superior",
         _FASTAI,
         _FASTAI_UNIFORM,
-        PROTOCOL.margin,
+        MARGIN,
+    ),
+    Claim(
+        "discriminative-beats-uniform-unfreezing",
+        "With gradual unfreezing too, discriminative rates (decay 2.6) give a lower test error than a uniform rate.",
+        "superior",
+        _ULMFIT,
+        replace(_ULMFIT, decay=1.0),
+        MARGIN,
+        recipe="compact",
+    ),
+    Claim(
+        "the-factor-is-near-the-best",
+        "The error at decay 2.6 is not higher than at the best decay of the sweep, within the margin.",
+        "not inferior",
+        _TORCH,
+        replace(_TORCH, decay="best"),
+        MARGIN,
+        question="factor",
+    ),
+    Claim(
+        "discriminative-widens-the-range",
+        "More base rates work at decay 2.6 than at the uniform rate: the area under validation error against the log "
+        "of the base rate is lower.",
+        "superior",
+        replace(_TORCH, measure="area"),
+        replace(_TORCH_UNIFORM, measure="area"),
+        MARGIN,
+        recipe="compact",
+        question="base rates",
+    ),
+    Claim(
+        "the-last-layer-alone-chooses-as-well",
+        "A base rate chosen by fine-tuning the last layer alone gives no higher error, within the margin, than one "
+        "tuned with all layers (decay 2.6).",
+        "not inferior",
+        replace(_TORCH, rate="last"),
+        _TORCH,
+        MARGIN,
+        recipe="compact",
+        question="base rates",
+    ),
+    Claim(
+        "the-papers-pairing-favours-discriminative",
+        "At the paper's own base rates (0.01 with discriminative rates, 0.001 without) discriminative rates give a "
+        "lower test error.",
+        "superior",
+        Selector("torch", "full", 2.6, rate=0.01),
+        Selector("torch", "full", 1.0, rate=0.001),
+        MARGIN,
+        recipe="compact",
+        question="base rates",
+    ),
+    Claim(
+        "lower-layers-move-less",
+        "At decay 2.6 the embedding moves less than the highest LSTM layer, each relative to its weights before.",
+        "superior",
+        _LOWEST,
+        _HIGHEST,
+        MARGIN,
+        question="layers",
+    ),
+    Claim(
+        "the-decay-controls-movement",
+        "The embedding moves less at decay 2.6 than at the uniform rate, each tuned.",
+        "superior",
+        _LOWEST,
+        replace(_LOWEST, decay=1.0),
+        MARGIN,
+        question="layers",
     ),
     Claim(
         "implementations-agree-discriminative",
@@ -42,7 +119,8 @@ CLAIMS = (
         "equivalent",
         _TORCH,
         _FASTAI,
-        PROTOCOL.margin,
+        MARGIN,
+        question="agreement",
     ),
     Claim(
         "implementations-agree-uniform",
@@ -50,6 +128,22 @@ CLAIMS = (
         "equivalent",
         _TORCH_UNIFORM,
         _FASTAI_UNIFORM,
-        PROTOCOL.margin,
+        MARGIN,
+        question="agreement",
+    ),
+    *(
+        Claim(
+            f"pre-training-is-worth-tenfold-labels-{few}",
+            f"Full ULMFiT with {few} labels has no higher error, within the margin, than training from scratch with "
+            f"{10 * few:,}.",
+            "not inferior",
+            _ULMFIT,
+            replace(_SCRATCH, dataset=many),
+            MARGIN,
+            recipe="compact",
+            datasets=(f"rt-{few}",),
+            question="labels",
+        )
+        for few, many in ((50, "rt-500"), (100, "rt-1k"))
     ),
 )

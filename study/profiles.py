@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from harness.specification import Implementation
+from collections.abc import Iterable
+
+from harness.specification import Arm, Dataset, Implementation, Recipe
 from harness.study_definition import Profile, Sweep
 from study.arms import ARMS, DECAYS
-from study.datasets import DATASETS
+from study.datasets import DATASETS, FEWER_LABELS
 from study.protocol import PROTOCOL
 from study.recipes import COMPACT, MINI, PAPER
 
@@ -13,75 +15,126 @@ IMPLEMENTATIONS: tuple[Implementation, ...] = ("torch", "fastai")
 CORE_DECAYS = (1.0, 2.6)
 BASE_RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)  # a factor of 2; the same for every decay
 COMPACT_RATES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)  # for every arm of the recipe
+PAPER_RATES = (0.0025, 0.005, 0.01, 0.02)
 MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one that isolates the decay
+COMPACT_DATASETS = ("rt-1k", "trec6", "ag-1k", "imdb-1k")
+
+# Table 7's arms with their decays there, scratch and all that the two isolating arms add.
+TABLE_7 = (
+    ("scratch", (1.0,)),
+    ("full", CORE_DECAYS),
+    ("last", (1.0,)),
+    ("chain-thaw", (1.0,)),
+    ("freez", CORE_DECAYS),
+    ("freez+stlr", CORE_DECAYS),
+    ("freez+cos", (1.0,)),
+)
+TABLE_6 = tuple(arm for name, arm in ARMS.items() if name == "no-target-lm" or name.startswith("lm-"))
 
 
-def _sweep(dataset: str, implementation: Implementation, decays: tuple[float, ...]) -> Sweep:
-    return Sweep(DATASETS[dataset], MINI, implementation, MAIN_ARM, decays, BASE_RATES)
+def _compact(dataset: str, arm: Arm, decays: tuple[float, ...], implementation: Implementation = "torch") -> Sweep:
+    return Sweep(DATASETS[dataset], COMPACT, implementation, arm, decays, COMPACT_RATES)
+
+
+def _main(dataset: Dataset, recipe: Recipe, implementation: Implementation, decays: tuple[float, ...]) -> Sweep:
+    rates = {"mini": BASE_RATES, "paper": PAPER_RATES}[recipe.name]
+    return Sweep(dataset, recipe, implementation, MAIN_ARM, decays, rates)
+
+
+def _tuned(name: str, description: str, sweeps: Iterable[Sweep]) -> Profile:
+    return Profile(name, description, tuple(sweeps), PROTOCOL.tuning_repetitions, PROTOCOL.final_repetitions)
+
+
+def _untuned(name: str, description: str, sweeps: Iterable[Sweep], repetitions: tuple[int, ...]) -> Profile:
+    """A profile whose base rates are those that the committed evidence chose."""
+    return Profile(name, description, tuple(sweeps), (), repetitions)
+
+
+def _protocols(dataset: str) -> tuple[Sweep, ...]:
+    """Other ways to a base rate: all of them, the one that the arm ``last`` chose among them, the paper's pairing."""
+    data = DATASETS[dataset]
+    return (
+        Sweep(data, COMPACT, "torch", MAIN_ARM, CORE_DECAYS, COMPACT_RATES, final_at="each"),
+        Sweep(data, COMPACT, "torch", ARMS["full"], (2.6,), (0.01,), final_at="each"),
+        Sweep(data, COMPACT, "torch", ARMS["full"], (1.0,), (0.001,), final_at="each"),
+    )
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile(
+        _untuned(
             "quick",
             "uniform and 2.6 in both implementations, two seeds, on data that pip brings",
-            tuple(
-                _sweep(dataset, implementation, CORE_DECAYS)
+            (
+                _main(DATASETS[dataset], MINI, implementation, CORE_DECAYS)
                 for dataset in ("rt-1k", "imdb-pip-200")
                 for implementation in IMPLEMENTATIONS
             ),
-            tuning_repetitions=(),
-            final_repetitions=PROTOCOL.final_repetitions[:2],
+            PROTOCOL.final_repetitions[:2],
         ),
-        Profile(
+        _tuned(
             "full",
             "the decay sweep in torch and the core contrast in fastai, tuned, all seeds",
-            tuple(
-                _sweep(dataset, implementation, decays)
+            (
+                _main(DATASETS[dataset], MINI, implementation, decays)
                 for dataset in ("rt-1k", "imdb-pip-200", "trec6", "ag-1k", "imdb-1k")
                 for implementation, decays in zip(IMPLEMENTATIONS, (DECAYS, CORE_DECAYS), strict=True)
             ),
-            tuning_repetitions=PROTOCOL.tuning_repetitions,
-            final_repetitions=PROTOCOL.final_repetitions,
         ),
-        Profile(
+        _tuned(
             "transfer",
-            "full ULMFiT from the shipped language model against training from scratch, tuned, all seeds",
-            tuple(
-                Sweep(DATASETS[dataset], COMPACT, "torch", arm, (decay,), COMPACT_RATES)
-                for dataset in ("rt-1k", "trec6", "imdb-1k")
-                for arm, decay in ((ARMS["freez+stlr"], 2.6), (ARMS["scratch"], 1.0))
+            "full ULMFiT from the shipped language model against training from scratch",
+            (
+                _compact(dataset, ARMS[arm], decays)
+                for dataset in COMPACT_DATASETS
+                for arm, decays in (("freez+stlr", (2.6,)), ("scratch", (1.0,)))
             ),
-            tuning_repetitions=PROTOCOL.tuning_repetitions,
-            final_repetitions=PROTOCOL.final_repetitions,
         ),
-        Profile(
+        _tuned(
             "compact",
-            "the decay sweep from the shipped language model, in torch, tuned, all seeds",
-            tuple(
-                Sweep(DATASETS[dataset], COMPACT, "torch", MAIN_ARM, DECAYS, COMPACT_RATES)
-                for dataset in ("rt-1k", "trec6", "ag-1k", "imdb-1k")
-            ),
-            tuning_repetitions=PROTOCOL.tuning_repetitions,
-            final_repetitions=PROTOCOL.final_repetitions,
+            "the decay sweep from the shipped language model, in torch",
+            (_compact(dataset, MAIN_ARM, DECAYS) for dataset in COMPACT_DATASETS),
         ),
-        Profile(
+        _tuned(
+            "agreement",
+            "uniform and 2.6 from the shipped language model, in fastai",
+            (_compact(dataset, MAIN_ARM, CORE_DECAYS, "fastai") for dataset in COMPACT_DATASETS),
+        ),
+        _tuned(
+            "table-7",
+            "the arms of the paper's Table 7: how the classifier is fine-tuned",
+            (_compact(dataset, ARMS[arm], decays) for dataset in COMPACT_DATASETS for arm, decays in TABLE_7),
+        ),
+        _tuned(
+            "table-6",
+            "the arms of the paper's Table 6 and the language model's own decay sweep",
+            (_compact(dataset, arm, (2.6,)) for dataset in COMPACT_DATASETS for arm in TABLE_6),
+        ),
+        _tuned(
+            "low-shot",
+            "full ULMFiT and training from scratch with fewer labels",
+            (
+                _compact(f"rt-{labels}", ARMS[arm], decays)
+                for labels in FEWER_LABELS
+                for arm, decays in (("freez+stlr", (2.6,)), ("scratch", (1.0,)))
+            ),
+        ),
+        _tuned(
+            "base-rates",
+            "uniform and 2.6 at every base rate, and the paper's pairing of arms and base rates",
+            (sweep for dataset in COMPACT_DATASETS for sweep in _protocols(dataset)),
+        ),
+        _tuned(
             "paper",
             "the full-size model on the paper's data sets; needs a GPU and the data",
-            tuple(
-                Sweep(DATASETS[dataset], PAPER, "torch", MAIN_ARM, CORE_DECAYS, (0.0025, 0.005, 0.01, 0.02))
-                for dataset in ("imdb-1k", "trec6", "ag-1k")
-            ),
-            tuning_repetitions=PROTOCOL.tuning_repetitions,
-            final_repetitions=PROTOCOL.final_repetitions,
+            (_main(DATASETS[dataset], PAPER, "torch", CORE_DECAYS) for dataset in ("imdb-1k", "trec6", "ag-1k")),
         ),
-        Profile(
+        _untuned(
             "canary",
             "one discriminative cell of each implementation, for continuous integration",
-            (_sweep("rt-1k", "torch", (2.6,)), _sweep("rt-1k", "fastai", (2.6,))),
-            tuning_repetitions=(),
-            final_repetitions=PROTOCOL.final_repetitions[:1],
+            (_main(DATASETS["rt-1k"], MINI, implementation, (2.6,)) for implementation in IMPLEMENTATIONS),
+            PROTOCOL.final_repetitions[:1],
         ),
     )
 }

@@ -11,9 +11,9 @@ from harness.claims import (
     Protocol,
     Selector,
     chosen_rates,
-    evaluate,
     final_records,
 )
+from harness.verdicts import evaluate
 from study.claims import CLAIMS
 from study.protocol import PROTOCOL
 

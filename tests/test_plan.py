@@ -149,3 +149,11 @@ def test_a_known_name_is_returned_and_an_unknown_one_told_the_nearest_and_all_va
 def test_a_name_like_no_other_gets_the_valid_ones_alone() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown profile 'zzz'\. Valid: quick, full\.$"):
         choose("profile", "zzz", ("quick", "full"))
+
+
+def test_a_sweep_at_each_rate_runs_its_final_cells_at_all_of_them_and_tunes_nothing() -> None:
+    found = plan(replace(TUNED, sweeps=(replace(SWEEP, final_at="each"),)), RULES, tuning_records(2.6, 0.02))
+    assert found.waiting == ()
+    expected = {(rate, repetition) for rate in RATES for repetition in RULES.final_repetitions}
+    assert finals(found.cells) == {1.0: expected, 2.6: expected}
+    assert len(found.cells) == 2 * len(expected)

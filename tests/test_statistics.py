@@ -12,6 +12,7 @@ from harness.statistics import (
     equivalence,
     holm,
     mean_interval,
+    non_inferiority,
     paired_difference,
     prediction_interval,
     probability_of_improvement,
@@ -116,6 +117,23 @@ def test_equivalence_at_five_percent_is_the_ninety_percent_interval_within_the_m
     interval = mean_interval(a - b, 0.90)
     assert interval is not None
     assert (equivalence(a, b, margin) <= 0.05) == (-margin < interval[0] and interval[1] < margin)
+
+
+@pytest.mark.parametrize("margin", [0.001, 0.004, 0.006, 0.02])
+def test_non_inferiority_at_five_percent_is_the_ninety_percent_interval_below_the_margin(margin):
+    a = [0.203, 0.211, 0.198, 0.207, 0.201]
+    b = [0.2, 0.2, 0.2, 0.2, 0.2]
+    interval = mean_interval([x - y for x, y in zip(a, b, strict=True)], 0.9)
+    assert (non_inferiority(a, b, margin) <= 0.05) == (interval[1] < margin)
+    assert non_inferiority(b, a, margin) <= 0.05  # lower by any amount is not inferior
+
+
+def test_non_inferiority_of_constant_differences_and_of_one_pair():
+    assert non_inferiority([0.2, 0.3], [0.1, 0.2], 0.2) == 0
+    assert non_inferiority([0.2, 0.3], [0.1, 0.2], 0.05) == 1
+    assert non_inferiority([0.1], [0.2], 0.05) == 1
+    with pytest.raises(ValueError, match="positive"):
+        non_inferiority([0.1], [0.1], 0)
 
 
 def test_equivalence_of_constant_differences_is_decided_by_the_margin():

@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import pytest
 
+from harness.claims import Claim, Selector
 from harness.plan import plan
 from harness.specification import Cell, cell_id
-from harness.study_definition import Profile
+from harness.study_definition import Profile, Sweep
 from harness.unfreezing import trainable_groups
 from study.__main__ import STUDY
 from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS, with_decay
@@ -43,8 +44,10 @@ def test_one_id_means_one_cell_over_all_profiles() -> None:
 @each_profile
 def test_a_profile_counts_its_cells_as_declared(name: str) -> None:
     profile = STUDY.profiles[name]
-    tuning = sum(len(sweep.decays) * len(sweep.base_rates) for sweep in profile.sweeps)
-    final = sum(len(sweep.decays) for sweep in profile.sweeps)
+    tuning = sum(len(sweep.decays) * len(sweep.base_rates) for sweep in profile.sweeps if sweep.final_at == "tuned")
+    final = sum(
+        len(sweep.decays) * (len(sweep.base_rates) if sweep.final_at == "each" else 1) for sweep in profile.sweeps
+    )
     expected = tuning * len(profile.tuning_repetitions) + final * len(profile.final_repetitions)
     assert len(set(all_cells(profile))) == expected
 
@@ -102,7 +105,8 @@ def test_tuning_and_final_repetitions_share_no_seed() -> None:
 def test_every_arm_gets_the_same_base_rates_and_enough_epochs_to_thaw(name: str) -> None:
     grids: dict[tuple[str, str], set[tuple[float, ...]]] = {}
     for sweep in STUDY.profiles[name].sweeps:
-        grids.setdefault((sweep.dataset.name, sweep.recipe.name), set()).add(sweep.base_rates)
+        if sweep.final_at != "each":  # there the rates are what is asked, nothing is chosen
+            grids.setdefault((sweep.dataset.name, sweep.recipe.name), set()).add(sweep.base_rates)
         groups = sweep.recipe.size.layers + 2
         epochs = range(sweep.recipe.classifier.epochs)
         thawed = [trainable_groups(sweep.arm.unfreezing, epoch, groups) for epoch in epochs]
@@ -123,15 +127,37 @@ def test_what_is_published_names_arms_and_datasets_of_the_study_and_rows_of_one_
     assert {(arm.table, arm.name): arm.percent["trec6"] for arm in published.arms}["7", "freez + discr"] == 5.86
 
 
-def test_both_sides_of_every_claim_are_run_by_one_tuned_profile() -> None:
+@pytest.mark.parametrize("claim", STUDY.claims, ids=lambda claim: claim.name)
+def test_both_sides_of_a_claim_are_run_with_all_repetitions(claim: Claim) -> None:
+    for side in (claim.left, claim.right):
+        assert any(answers(sweep, side, claim) for sweep in repeated_sweeps())
+    assert claim.datasets is None or set(claim.datasets) <= set(STUDY.datasets)
+
+
+def repeated_sweeps() -> list[Sweep]:
+    planned = STUDY.protocol.final_repetitions
+    return [
+        sweep for profile in STUDY.profiles.values() if profile.final_repetitions == planned for sweep in profile.sweeps
+    ]
+
+
+def answers(sweep: Sweep, side: Selector, claim: Claim) -> bool:
+    """Whether a sweep runs what one side of a claim reads."""
+    datasets = (side.dataset,) if side.dataset else claim.datasets
+    every_rate = side.measure == "area" or side.rate is not None
+    return (
+        (sweep.implementation, sweep.arm.name) == (side.implementation, side.arm)
+        and (side.decay == "best" or side.decay in sweep.decays)
+        and claim.recipe in (None, sweep.recipe.name)
+        and (datasets is None or sweep.dataset.name in datasets)
+        and (sweep.final_at == "each") == every_rate
+        and (not isinstance(side.rate, float) or side.rate in sweep.base_rates)
+    )
+
+
+def test_a_rate_that_another_arm_chooses_is_one_of_an_arm_tuned_on_the_same_rates() -> None:
+    tuned = [sweep for profile in STUDY.profiles.values() for sweep in profile.sweeps if sweep.final_at == "tuned"]
     for claim in STUDY.claims:
-        wanted = {(side.implementation, side.arm, side.decay) for side in (claim.left, claim.right)}
-        assert any(wanted <= tuned_families(profile, claim.recipe) for profile in STUDY.profiles.values()), claim.name
-
-
-def tuned_families(profile: Profile, recipe: str | None) -> set[tuple[str, str, float]]:
-    """Implementation, arm and decay of what a profile tunes and repeats in full, with one recipe or any."""
-    if not profile.tuning_repetitions or profile.final_repetitions != STUDY.protocol.final_repetitions:
-        return set()
-    sweeps = [sweep for sweep in profile.sweeps if recipe in (None, sweep.recipe.name)]
-    return {(sweep.implementation, sweep.arm.name, decay) for sweep in sweeps for decay in sweep.decays}
+        for side in (claim.left, claim.right):
+            if isinstance(side.rate, str):
+                assert any(sweep.arm.name == side.rate and 1.0 in sweep.decays for sweep in tuned)

@@ -10,6 +10,7 @@ from harness.record import Environment, Record
 from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
 from harness.reproduction import Comparison
 from harness.statistics import smallest_sign_flip_p
+from harness.verdicts import comparisons
 
 
 def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], planned: int) -> Table:
@@ -41,8 +42,9 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
         for verdict in verdicts
     )
     caption = (
-        "Differences in percentage points of test error, paired by seed. A lower error is claimed: 95 % BCa interval, "
-        "sign-flip test adjusted by Holm. The same error is claimed: 90 % t interval, two one-sided t tests. "
+        "Differences in percentage points, paired by seed, of test error where the claim names nothing else. A lower "
+        "value is claimed: 95 % BCa interval, sign-flip test adjusted by Holm over the claims of one question. The "
+        "same value, or none that is higher, is claimed within the margin: 90 % t interval, one-sided t tests. "
         "With fewer pairs than planned a claim is undecided. Would decide: pairs with which it would be decided at a "
         "power of 80 %, were all like these and without adjustment. Seeds and items: 95 % interval of the difference "
         "with other seeds and other test items."
@@ -52,14 +54,15 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
 
 def resolution_note(verdicts: Sequence[Verdict], protocol: Protocol) -> str | None:
     """Say that superiority cannot be shown where the planned pairs are too few for the sign-flip test, else nothing."""
-    comparisons = sum(verdict.claim.kind == "superior" for verdict in verdicts)
+    largest = max(comparisons(verdicts).values(), default=0)
     planned = len(protocol.final_repetitions)
-    smallest = min(1.0, comparisons * smallest_sign_flip_p(planned))
+    smallest = min(1.0, largest * smallest_sign_flip_p(planned))
     if smallest <= 0.05:
         return None
     return (
-        f"With {planned} pairs and {comparisons} comparisons, the smallest adjusted p value of the first rejection is "
-        f"{smallest:.3f}: no claim of a lower error can be held, whatever the data. More repetitions are needed."
+        f"With {planned} pairs and {largest} comparisons of one question, the smallest adjusted p value of the first "
+        f"rejection is {smallest:.3f}: no claim of a lower error can be held, whatever the data. More repetitions are "
+        "needed."
     )
 
 

@@ -14,7 +14,7 @@ from typing import get_args
 import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
-from harness.claims import SIGNIFICANCE, Claim, Outcome, Protocol, Verdict
+from harness.claims import Claim, Outcome, Protocol, Verdict
 from harness.record import Record
 from harness.report.listings import commit_text
 from harness.report.summaries import Summary
@@ -23,6 +23,7 @@ from harness.report.tables import ABSENT, bracketed, p_value, percent, points
 from harness.sample_size import MOST_PAIRS, POWER
 from harness.specification import Recipe, ShippedModel
 from harness.statistics import RESAMPLES, Interval, smallest_sign_flip_p
+from harness.verdicts import SIGNIFICANCE, comparisons
 
 Value = str | int | tuple[str, ...]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -93,7 +94,7 @@ def _environment_numbers(records: Iterable[Record]) -> dict[str, Value]:
 
 
 def _protocol_numbers(protocol: Protocol, verdicts: Sequence[Verdict]) -> dict[str, Value]:
-    comparisons = sum(verdict.claim.kind == "superior" for verdict in verdicts)
+    largest = max(comparisons(verdicts).values(), default=0)
     planned = len(protocol.final_repetitions)
     return {
         "protocol/tuning-seeds": len(protocol.tuning_repetitions),
@@ -103,8 +104,8 @@ def _protocol_numbers(protocol: Protocol, verdicts: Sequence[Verdict]) -> dict[s
         "protocol/resamples": f"{RESAMPLES:,}",
         "protocol/power": f"{100 * POWER:g}",
         "protocol/most-pairs": f"{MOST_PAIRS:,}",
-        "protocol/comparisons": comparisons,
-        "protocol/smallest-p": p_value(min(1.0, comparisons * smallest_sign_flip_p(planned))),
+        "protocol/comparisons": largest,
+        "protocol/smallest-p": p_value(min(1.0, largest * smallest_sign_flip_p(planned))),
     }
 
 
@@ -127,10 +128,16 @@ def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value
     found: dict[str, Value] = {f"{key}/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
     return found | {
         f"{key}/sentence": claim.sentence,
-        f"{key}/kind": claim.kind,
+        f"{key}/kind": _slug(claim.kind),
+        f"{key}/measure": _measured(claim),
         f"{key}/margin": f"{100 * claim.margin:g}",
         f"{key}/verdicts": tuple(f"verdict/{claim.name}/{v.dataset}/{v.recipe}" for v in verdicts),
     }
+
+
+def _measured(claim: Claim) -> str:
+    """Say what a claim compares, once where both sides have the same."""
+    return " against ".join(dict.fromkeys((claim.left.measure, claim.right.measure)))
 
 
 def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
@@ -234,5 +241,5 @@ def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(texts)))
 
 
-def _slug(outcome: str) -> str:
-    return outcome.replace(" ", "-")
+def _slug(text: str) -> str:
+    return text.replace(" ", "-")

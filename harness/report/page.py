@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.baseline_evidence import BaselineRecord
-from harness.claims import Claim, Protocol, Verdict, evaluate
+from harness.claims import Claim, Protocol, Verdict
 from harness.published import Published
 from harness.record import Record
 from harness.report.appearance import png_bytes, svg_bytes
@@ -33,6 +33,7 @@ from harness.report.robustness import areas_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
 from harness.reproduction import Comparison
+from harness.verdicts import evaluate
 
 MARK = '<meta name="generator" content="harness.report">'
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import typst
 
-from harness.claims import evaluate
 from harness.report.appearance import svg_bytes
 from harness.report.gallery import gallery
 from harness.report.listings import datasets_table
@@ -20,6 +19,7 @@ from harness.report.numbers import numbers, to_json
 from harness.report.page import ReportInputs, report_tables
 from harness.report.summaries import summarise
 from harness.report.tables import ABSENT, to_csv, to_latex, to_markdown, to_neutral
+from harness.verdicts import evaluate
 
 SOURCE, NUMBERS, PDF = "paper.typ", "numbers.json", "paper.pdf"
 # The figures that the paper shows.

@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 
 import harness.report
 from harness.baseline_evidence import BaselineRecord, BaselineRun
-from harness.claims import Claim, Protocol, Selector, evaluate
+from harness.claims import Claim, Protocol, Selector
 from harness.command_line import app
 from harness.report.numbers import numbers
 from harness.report.page import ReportInputs
 from harness.report.paper import PaperError, build, compile_paper
 from harness.report.summaries import summarise
 from harness.specification import Baseline
+from harness.verdicts import evaluate
 from study.__main__ import STUDY
 from study.claims import CLAIMS
 

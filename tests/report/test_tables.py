@@ -6,7 +6,7 @@ import pytest
 from report.synthetic import cell, diverged, make_record
 
 from harness.baseline_evidence import BaselineRecord, BaselineRun
-from harness.claims import Protocol, evaluate
+from harness.claims import Protocol
 from harness.report.baselines import baselines_table
 from harness.report.listings import cells_table, environments_table, resolution_note, verdicts_table
 from harness.report.summaries import summarise
@@ -22,6 +22,7 @@ from harness.report.tables import (
     to_markdown,
 )
 from harness.specification import Baseline
+from harness.verdicts import evaluate
 from study.claims import CLAIMS
 
 PROTOCOL = Protocol((100, 101), (0, 1), 0.005)

@@ -1,0 +1,120 @@
+"""One side of a claim: its value in each final repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from harness.claims import ClaimsError, Family, Protocol, Selector, chosen_rates, family_of, tuning_errors
+from harness.record import Record
+from harness.statistics import area_under_error
+
+Place = tuple[str, str]  # dataset and recipe
+Finals = Mapping[float, Mapping[int, Record]]  # final repetitions by base rate
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Records as claims read them.
+
+    ``chosen`` has the tuned rate of each family that was tuned at as many rates as any other of its dataset and recipe:
+    equal budgets are what makes tuned arms comparable. ``grids`` has those rates.
+    """
+
+    finals: Mapping[Family, Finals]
+    chosen: Mapping[Family, float]
+    grids: Mapping[Place, frozenset[float]]
+    places: tuple[Place, ...]
+
+
+def gather(records: Iterable[Record], protocol: Protocol) -> Evidence:
+    """Sort the records.
+
+    Raises:
+        ClaimsError: when a cell occurs twice, or a family has several rates and nothing to choose by.
+    """
+    records = tuple(records)
+    tuned = tuning_errors(records, protocol)
+    grids: dict[Place, set[float]] = {}
+    for family, errors in tuned.items():
+        grids.setdefault((family.dataset, family.recipe), set()).update(errors)
+    chosen = {
+        family: rate
+        for family, rate in chosen_rates(records, protocol).items()
+        if set(tuned.get(family, ())) == grids.get((family.dataset, family.recipe), set())
+    }
+    places = dict.fromkeys((r.specification.dataset.name, r.specification.recipe.name) for r in records)
+    return Evidence(
+        _finals(records, protocol), chosen, {place: frozenset(g) for place, g in grids.items()}, tuple(places)
+    )
+
+
+def _finals(records: Iterable[Record], protocol: Protocol) -> dict[Family, dict[float, dict[int, Record]]]:
+    found: dict[Family, dict[float, dict[int, Record]]] = {}
+    for record in records:
+        cell = record.specification
+        if cell.repetition in protocol.final_repetitions:
+            at_rate = found.setdefault(family_of(record), {}).setdefault(cell.base_rate, {})
+            if cell.repetition in at_rate:
+                raise ClaimsError(f"{record.cell}: two records of this cell; leave one of them out")
+            at_rate[cell.repetition] = record
+    return found
+
+
+def records_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Mapping[int, Record]:
+    """The final records at the side's base rate, by repetition; none where its rate or decay is still open."""
+    family = _family(selector, place, evidence, protocol)
+    if family is None:
+        return {}
+    rate = selector.rate
+    if rate is None:
+        rate = evidence.chosen.get(family)
+    elif isinstance(rate, str):
+        rate = evidence.chosen.get(replace(family, arm=rate, decay=1.0))
+    return {} if rate is None else evidence.finals.get(family, {}).get(rate, {})
+
+
+def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, float]:
+    """The side's measure in each repetition that has one; a movement is missing where weights are not finite."""
+    if selector.measure == "area":
+        return _areas(selector, place, evidence, protocol)
+    records = records_of(selector, place, evidence, protocol)
+    measured = {repetition: _value(selector, record) for repetition, record in records.items()}
+    return {repetition: value for repetition, value in measured.items() if value is not None}
+
+
+def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Family | None:
+    dataset, recipe = place
+    if selector.decay != "best":
+        return Family(selector.dataset or dataset, recipe, selector.implementation, selector.arm, selector.decay)
+    errors: dict[Family, float] = {}
+    for family, rate in evidence.chosen.items():
+        like = replace(family, decay=1.0)
+        if like == Family(selector.dataset or dataset, recipe, selector.implementation, selector.arm, 1.0):
+            finals = evidence.finals.get(family, {}).get(rate, {})
+            if len(finals) == len(protocol.final_repetitions):
+                errors[family] = sum(record.result.validation.error for record in finals.values())
+    return min(errors, key=lambda family: (errors[family], family.decay), default=None)
+
+
+def _value(selector: Selector, record: Record) -> float | None:
+    groups = record.result.rates.groups
+    if selector.measure == "movement of the lowest layer":
+        return record.result.displacement[groups[0]]
+    if selector.measure == "movement of the highest LSTM":
+        return record.result.displacement[groups[-2]]
+    return record.result.test.error
+
+
+def _areas(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, float]:
+    """The area of each repetition that was run at every base rate that tuning had."""
+    family = _family(selector, place, evidence, protocol)
+    rates = sorted(evidence.grids.get((selector.dataset or place[0], place[1]), ()))
+    if family is None or len(rates) < 2:
+        return {}
+    at_rates = [evidence.finals.get(family, {}).get(rate, {}) for rate in rates]
+    return {
+        repetition: area_under_error(rates, [at[repetition].result.validation.error for at in at_rates])
+        for repetition in protocol.final_repetitions
+        if all(repetition in at for at in at_rates)
+    }

@@ -1,0 +1,165 @@
+"""The rules that turn claims and records into verdicts.
+
+Differences are left minus right, as fractions, paired by repetition.
+
+Superior (left is lower):
+    held       the 95 % BCa interval lies below 0, and the sign-flip p value, Holm-adjusted over all superiority
+               verdicts of the same question, is at most 0.05;
+    failed     otherwise, the 95 % t interval lies above -margin, which excludes an advantage of that size. The t
+               interval, because a bootstrap interval is too short for few pairs;
+    undecided  otherwise.
+Equivalent (left and right differ by less than the margin):
+    held       two one-sided t tests reject at 0.05 (the 90 % t interval lies within ±margin);
+    failed     the 95 % t interval lies wholly outside ±margin;
+    undecided  otherwise.
+Not inferior (left is higher by less than the margin):
+    held       the one-sided t test rejects at 0.05 (the 90 % t interval lies below margin);
+    failed     the 95 % t interval lies above margin;
+    undecided  otherwise.
+
+With fewer pairs than the protocol plans a verdict is undecided: a partly filled study is not peeked at. Families
+whose base rate was chosen from fewer rates than others of their dataset and recipe have no data yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.claims import Claim, Outcome, Protocol, Verdict
+from harness.crossed import crossed_interval, unpack_correct
+from harness.record import Record
+from harness.sample_size import pairs_for_difference, pairs_for_equivalence
+from harness.sides import Evidence, Place, gather, records_of, values_of
+from harness.statistics import Interval, equivalence, holm, mean_interval, non_inferiority, paired_difference
+
+SIGNIFICANCE = 0.05
+
+
+def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Protocol) -> tuple[Verdict, ...]:
+    """One verdict for each claim, dataset and recipe, by the rules at the top of this module.
+
+    Raises:
+        ClaimsError: as :func:`harness.sides.gather`.
+    """
+    evidence = gather(records, protocol)
+    judged = [
+        _judge(claim, place, evidence, protocol)
+        for claim in claims
+        for place in evidence.places
+        if claim.recipe in (None, place[1]) and (claim.datasets is None or place[0] in claim.datasets)
+    ]
+    verdicts = [verdict for verdict, _ in judged]
+    for question in dict.fromkeys(verdict.claim.question for verdict in verdicts):
+        _adjust(verdicts, judged, question, protocol)
+    return tuple(verdict if verdict.outcome == "undecided" else replace(verdict, deciding=None) for verdict in verdicts)
+
+
+def comparisons(verdicts: Iterable[Verdict]) -> dict[str, int]:
+    """How many superiority verdicts each question has, measured or not: the size of its family of tests."""
+    counts: dict[str, int] = {}
+    for verdict in verdicts:
+        if verdict.claim.kind == "superior":
+            counts[verdict.claim.question] = counts.get(verdict.claim.question, 0) + 1
+    return counts
+
+
+def _adjust(
+    verdicts: list[Verdict], judged: Sequence[tuple[Verdict, Interval | None]], question: str, protocol: Protocol
+) -> None:
+    """Adjust the p values of a question's superiority verdicts, and decide them."""
+    family = [
+        index
+        for index, verdict in enumerate(verdicts)
+        if verdict.claim.kind == "superior" and verdict.claim.question == question
+    ]
+    # A verdict without data counts with p = 1: what was not measured makes no other verdict easier.
+    raw = [verdicts[index].p for index in family]
+    for index, p in zip(family, holm([1.0 if p is None else p for p in raw]), strict=True):
+        verdict, outer = judged[index]
+        if verdict.p is not None:
+            verdicts[index] = _superior(replace(verdict, p=p), outer, len(protocol.final_repetitions))
+
+
+def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> tuple[Verdict, Interval | None]:
+    """Judge before adjustment (superiority stays undecided); also return the 95 % t interval of the difference."""
+    first, second = (values_of(side, place, evidence, protocol) for side in (claim.left, claim.right))
+    shared = sorted(set(first) & set(second))
+    if not shared:
+        return Verdict(claim, *place, "no data", None, None, None, 0), None
+    left, right = [first[n] for n in shared], [second[n] for n in shared]
+    estimate = paired_difference(left, right)
+    differences = [a - b for a, b in zip(left, right, strict=True)]
+    outer = mean_interval(differences)
+    verdict = Verdict(
+        claim,
+        *place,
+        "undecided",
+        estimate.mean,
+        estimate.interval,
+        estimate.p,
+        estimate.n,
+        with_items=_with_items(claim, place, evidence, protocol),
+        deciding=_deciding_pairs(claim, differences, estimate.mean),
+    )
+    if claim.kind == "superior":
+        return verdict, outer
+    test = equivalence if claim.kind == "equivalent" else non_inferiority
+    p = test(left, right, claim.margin)
+    complete = estimate.n == len(protocol.final_repetitions)
+    outcome = _within(claim, p, outer) if complete and outer is not None else "undecided"
+    return replace(verdict, outcome=outcome, interval=mean_interval(differences, 0.9), p=p), outer
+
+
+def _within(claim: Claim, p: float, outer: Interval) -> Outcome:
+    """Decide a claim that a margin is kept, from its p value and the 95 % t interval."""
+    outside = outer[0] > claim.margin or (claim.kind == "equivalent" and outer[1] < -claim.margin)
+    return "held" if p <= SIGNIFICANCE else "failed" if outside else "undecided"
+
+
+def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> Interval | None:
+    """The interval over repetitions and test items; absent unless both sides are test errors on the same items."""
+    sides = [records_of(side, place, evidence, protocol) for side in (claim.left, claim.right)]
+    if {claim.left.measure, claim.right.measure} != {"test error"} or not _same_items(*sides):
+        return None
+    shared = sorted(set(sides[0]) & set(sides[1]))
+    left, right = (
+        np.array([unpack_correct(side[n].result.correct, side[n].result.test.items) for n in shared]) for side in sides
+    )
+    return crossed_interval(left, right)
+
+
+def _same_items(left: Mapping[int, Record], right: Mapping[int, Record]) -> bool:
+    """Whether both sides were tested on the same texts: data sets that differ in nothing but labels and names."""
+    datasets = {
+        replace(record.specification.dataset, name="", title="", labels=None)
+        for side in (left, right)
+        for record in side.values()
+    }
+    return len(datasets) == 1
+
+
+def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> int | None:
+    """Fewest pairs that would hold or fail the claim, were further ones like these, before Holm's adjustment."""
+    margin = claim.margin
+    if claim.kind == "superior":
+        hold = pairs_for_difference(differences) if mean < 0 else None
+        fail = pairs_for_difference(differences, from_value=-margin) if mean > -margin else None
+    elif claim.kind == "equivalent":
+        hold = pairs_for_equivalence(differences, margin)
+        nearest = margin if mean > 0 else -margin
+        fail = pairs_for_difference(differences, from_value=nearest) if abs(mean) > margin else None
+    else:
+        hold = pairs_for_difference(differences, from_value=margin) if mean < margin else None
+        fail = pairs_for_difference(differences, from_value=margin) if mean > margin else None
+    return min((pairs for pairs in (hold, fail) if pairs is not None), default=None)
+
+
+def _superior(verdict: Verdict, outer: Interval | None, planned: int) -> Verdict:
+    if verdict.n < planned or verdict.interval is None or outer is None or verdict.p is None:
+        return verdict
+    if verdict.interval[1] < 0 and verdict.p <= SIGNIFICANCE:
+        return replace(verdict, outcome="held")
+    return replace(verdict, outcome="failed") if outer[0] > -verdict.claim.margin else verdict

@@ -1,0 +1,155 @@
+"""What a side of a claim reads: the rate, the decay, the data set and the measure that it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report.synthetic import GROUPS, cell, make_record
+
+from harness.claims import Claim, ClaimsError, Protocol, Selector
+from harness.sides import gather, values_of
+from harness.verdicts import evaluate
+
+PROTOCOL = Protocol(tuning_repetitions=(100, 101), final_repetitions=tuple(range(4)), margin=0.005)
+RATES = (0.004, 0.008)
+PLACE = ("rt-1k", "mini")
+SIDE = Selector("torch", "full+stlr", 2.6)
+
+
+def tuned(best, arm="full+stlr", decay=2.6, rates=RATES, name="rt-1k"):
+    """Tuning records that choose ``best`` of the rates."""
+    return [
+        make_record(
+            cell(name, arm=arm, decay=decay, rate=rate, repetition=repetition), error=0.1 if rate == best else 0.3
+        )
+        for rate in rates
+        for repetition in PROTOCOL.tuning_repetitions
+    ]
+
+
+def finals(errors, arm="full+stlr", decay=2.6, rate=0.008, name="rt-1k"):
+    return [
+        make_record(cell(name, arm=arm, decay=decay, rate=rate, repetition=n), error=error)
+        for n, error in enumerate(errors)
+    ]
+
+
+def read(selector, records, place=PLACE):
+    return values_of(selector, place, gather(records, PROTOCOL), PROTOCOL)
+
+
+def test_a_side_reads_the_tuned_rate_unless_it_names_one():
+    records = [*tuned(0.008), *finals([0.2, 0.21]), *finals([0.4, 0.41], rate=0.004)]
+    assert read(SIDE, records) == {0: 0.2, 1: 0.21}
+    assert read(replace(SIDE, rate=0.004), records) == {0: 0.4, 1: 0.41}
+    assert read(replace(SIDE, rate=0.016), records) == {}
+
+
+def test_a_rate_may_be_the_one_that_another_arm_chose():
+    records = [*tuned(0.008), *tuned(0.004, arm="last", decay=1.0), *finals([0.2]), *finals([0.4], rate=0.004)]
+    assert read(replace(SIDE, rate="last"), records) == {0: 0.4}
+    assert read(replace(SIDE, rate="chain-thaw"), records) == {}
+
+
+def test_a_side_may_be_of_another_data_set():
+    records = [*finals([0.2]), *finals([0.5], name="trec6")]
+    assert read(replace(SIDE, dataset="trec6"), records) == {0: 0.5}
+
+
+def test_the_best_decay_is_that_of_the_lowest_validation_error_among_complete_families():
+    complete = [*finals([0.30] * 4, decay=1.0), *finals([0.25] * 4, decay=2.6), *finals([0.27] * 4, decay=6.76)]
+    assert read(replace(SIDE, decay="best"), complete) == dict.fromkeys(range(4), 0.25)
+    partial = [*complete, *finals([0.01] * 3, decay=4.192)]
+    assert read(replace(SIDE, decay="best"), partial) == dict.fromkeys(range(4), 0.25)
+    other_arm = [*complete, *finals([0.01] * 4, decay=1.0, arm="freez+stlr")]
+    assert read(replace(SIDE, decay="best"), other_arm) == dict.fromkeys(range(4), 0.25)
+
+
+def test_the_area_is_that_of_each_repetition_over_all_rates_that_were_tuned():
+    records = [*tuned(0.008), *finals([0.2, 0.3, 0.1], rate=0.008), *finals([0.4, 0.3], rate=0.004)]
+    assert read(replace(SIDE, measure="area"), records) == pytest.approx({0: 0.3, 1: 0.3})
+    assert read(replace(SIDE, measure="area"), finals([0.2])) == {}
+
+
+def test_movements_are_those_of_the_lowest_layer_and_of_the_layer_below_the_head():
+    (record,) = finals([0.2])
+    moved = dict(zip(GROUPS, (0.1, 0.2, 0.3, 0.4, 0.5), strict=True))
+    record = replace(record, result=replace(record.result, displacement=moved))
+    assert read(replace(SIDE, measure="movement of the lowest layer"), [record]) == {0: 0.1}
+    assert read(replace(SIDE, measure="movement of the highest LSTM"), [record]) == {0: 0.4}
+    broken = replace(record, result=replace(record.result, displacement=moved | {"embedding": None}))
+    assert read(replace(SIDE, measure="movement of the lowest layer"), [broken]) == {}
+
+
+def test_a_family_tuned_at_fewer_rates_than_another_has_no_chosen_rate():
+    records = [*tuned(0.008), *finals([0.2]), *tuned(0.008, arm="last", decay=1.0, rates=(*RATES, 0.016))]
+    assert read(SIDE, records) == {}
+
+
+def test_a_cell_with_two_records_is_an_error():
+    with pytest.raises(ClaimsError, match=r"seed-0: two records"):
+        gather([*finals([0.2]), *finals([0.2])], PROTOCOL)
+
+
+def claim(kind, right, question="one", datasets=None):
+    return Claim(f"{kind}-{question}", "…", kind, SIDE, right, 0.005, datasets=datasets, question=question)
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        ([0.200, 0.201, 0.199, 0.200], "held"),
+        ([0.100, 0.101, 0.099, 0.100], "held"),  # lower is not inferior
+        ([0.300, 0.301, 0.299, 0.300], "failed"),
+        ([0.205, 0.206, 0.203, 0.206], "undecided"),
+    ],
+)
+def test_not_being_inferior_is_about_one_side_of_the_margin(left, expected):
+    records = [*finals(left), *finals([0.200, 0.200, 0.200, 0.201], decay=1.0)]
+    (verdict,) = evaluate([claim("not inferior", replace(SIDE, decay=1.0))], records, PROTOCOL)
+    assert verdict.outcome == expected
+
+
+def test_p_values_are_adjusted_within_one_question():
+    records = [*finals([0.20, 0.21, 0.19, 0.2]), *finals([0.3, 0.3, 0.31, 0.3], decay=1.0)]
+    uniform = replace(SIDE, decay=1.0)
+    alone, other = evaluate([claim("superior", uniform, "one"), claim("superior", uniform, "two")], records, PROTOCOL)
+    assert alone.p == other.p == pytest.approx(0.125)
+    first, second = evaluate(
+        [claim("superior", uniform, "one"), replace(claim("superior", uniform, "one"), name="again")], records, PROTOCOL
+    )
+    assert first.p == second.p == pytest.approx(0.25)
+
+
+def test_a_claim_about_some_data_sets_is_judged_there_alone():
+    records = [*finals([0.2]), *finals([0.3], name="trec6")]
+    judged = evaluate([claim("superior", replace(SIDE, decay=1.0), datasets=("trec6",))], records, PROTOCOL)
+    assert [verdict.dataset for verdict in judged] == ["trec6"]
+
+
+def with_fewer_labels(record):
+    dataset = replace(record.specification.dataset, name="rt-100", labels=100)
+    return replace(record, specification=replace(record.specification, dataset=dataset))
+
+
+def test_items_vary_only_where_both_sides_have_test_errors_on_the_same_texts():
+    fewer = [
+        replace(
+            r,
+            specification=replace(r.specification, dataset=replace(r.specification.dataset, name="rt-100", labels=100)),
+        )
+        for r in finals([0.3, 0.29])
+    ]
+    records = [*finals([0.2, 0.21]), *fewer, *finals([0.3, 0.29], name="trec6")]
+    same, other, moved = (
+        evaluate([claim("not inferior", side, datasets=("rt-1k",))], records, PROTOCOL)[0]
+        for side in (
+            replace(SIDE, dataset="rt-100"),
+            replace(SIDE, dataset="trec6"),
+            replace(SIDE, measure="movement of the highest LSTM"),
+        )
+    )
+    assert same.with_items is not None
+    assert other.with_items is None
+    assert moved.with_items is None
