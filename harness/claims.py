@@ -65,7 +65,7 @@ class Selector:
 class Claim:
     """A sentence with its contrast and rule.
 
-    ``margin`` is a fraction. ``recipe`` and ``datasets`` say where it is claimed; None: wherever there are records.
+    ``margin`` is a fraction. ``recipes`` and ``datasets`` say where it is claimed; None: wherever there are records.
     Claims that share a ``question`` are one family of tests (Holm).
     """
 
@@ -75,7 +75,7 @@ class Claim:
     left: Selector
     right: Selector
     margin: float
-    recipe: str | None = None
+    recipes: tuple[str, ...] | None = None
     datasets: tuple[str, ...] | None = None
     question: str = "decay"
 

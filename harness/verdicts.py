@@ -49,7 +49,8 @@ def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Proto
         _judge(claim, place, evidence, protocol)
         for claim in claims
         for place in evidence.places
-        if claim.recipe in (None, place[1]) and (claim.datasets is None or place[0] in claim.datasets)
+        if (claim.recipes is None or place[1] in claim.recipes)
+        and (claim.datasets is None or place[0] in claim.datasets)
     ]
     verdicts = [verdict for verdict, _ in judged]
     for question in dict.fromkeys(verdict.claim.question for verdict in verdicts):

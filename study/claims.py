@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from harness.claims import Claim, Selector
 from study.protocol import PROTOCOL
+from study.recipes import COMPACT, COMPACT_LONG
 
 MARGIN = PROTOCOL.margin
+COMPACT_RECIPES = (COMPACT.name, COMPACT_LONG.name)
 
 _TORCH, _TORCH_UNIFORM = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
 _FASTAI, _FASTAI_UNIFORM = Selector("fastai", "full+stlr", 2.6), Selector("fastai", "full+stlr", 1.0)
@@ -25,7 +27,7 @@ CLAIMS = (
         _ULMFIT,
         _SCRATCH,
         MARGIN,
-        recipe="compact",
+        recipes=COMPACT_RECIPES,
         question="transfer",
     ),
     Claim(
@@ -51,7 +53,7 @@ CLAIMS = (
         _ULMFIT,
         replace(_ULMFIT, decay=1.0),
         MARGIN,
-        recipe="compact",
+        recipes=COMPACT_RECIPES,
     ),
     Claim(
         "the-factor-is-near-the-best",
@@ -70,7 +72,7 @@ CLAIMS = (
         replace(_TORCH, measure="area"),
         replace(_TORCH_UNIFORM, measure="area"),
         MARGIN,
-        recipe="compact",
+        recipes=COMPACT_RECIPES,
         question="base rates",
     ),
     Claim(
@@ -81,7 +83,7 @@ CLAIMS = (
         replace(_TORCH, rate="last"),
         _TORCH,
         MARGIN,
-        recipe="compact",
+        recipes=COMPACT_RECIPES,
         question="base rates",
     ),
     Claim(
@@ -92,7 +94,7 @@ CLAIMS = (
         Selector("torch", "full", 2.6, rate=0.01),
         Selector("torch", "full", 1.0, rate=0.001),
         MARGIN,
-        recipe="compact",
+        recipes=COMPACT_RECIPES,
         question="base rates",
     ),
     Claim(
@@ -140,7 +142,7 @@ CLAIMS = (
             _ULMFIT,
             replace(_SCRATCH, dataset=many),
             MARGIN,
-            recipe="compact",
+            recipes=COMPACT_RECIPES,
             datasets=(f"rt-{few}",),
             question="labels",
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.general.recipe import PretrainingRecipe
-from harness.specification import Dropouts, ModelSize, Optimization
+from harness.specification import Dropouts, Optimization
 from study.corpora import WIKIPEDIA
+from study.recipes import SHIPPED_SIZE
 
 # Less than one pass over the text leaves nothing to learn by heart, so of dropout there is only a tenth of what
 # fine-tuning uses. Weight decay and the activation penalties are as strong as fine-tuning's and more: without them the
@@ -14,7 +15,7 @@ from study.corpora import WIKIPEDIA
 FORWARD = PretrainingRecipe(
     name="wikipedia-forward",
     corpus=WIKIPEDIA,
-    size=ModelSize(embedding=256, hidden=256, layers=3, max_vocabulary=30_000),
+    size=SHIPPED_SIZE,
     direction="forward",
     steps=11_000,
     shards=2,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.specification import Arm, Dataset, Implementation, Recipe
 from harness.study_definition import Profile, Sweep
 from study.arms import ARMS, DECAYS
 from study.datasets import DATASETS, FEWER_LABELS
 from study.protocol import PROTOCOL
-from study.recipes import COMPACT, MINI, PAPER
+from study.recipes import COMPACT, COMPACT_LONG, MINI, PAPER
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("torch", "fastai")
 CORE_DECAYS = (1.0, 2.6)
@@ -18,6 +19,7 @@ COMPACT_RATES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)  # for every arm of the 
 PAPER_RATES = (0.0025, 0.005, 0.01, 0.02)
 MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one that isolates the decay
 COMPACT_DATASETS = ("rt-1k", "trec6", "ag-1k", "imdb-1k")
+LONG_DOCUMENTS = ("imdb-1k",)
 
 # Table 7's arms with their decays there, scratch and all that the two isolating arms add.
 TABLE_7 = (
@@ -33,7 +35,8 @@ TABLE_6 = tuple(arm for name, arm in ARMS.items() if name == "no-target-lm" or n
 
 
 def _compact(dataset: str, arm: Arm, decays: tuple[float, ...], implementation: Implementation = "torch") -> Sweep:
-    return Sweep(DATASETS[dataset], COMPACT, implementation, arm, decays, COMPACT_RATES)
+    recipe = COMPACT_LONG if dataset in LONG_DOCUMENTS else COMPACT
+    return Sweep(DATASETS[dataset], recipe, implementation, arm, decays, COMPACT_RATES)
 
 
 def _main(dataset: Dataset, recipe: Recipe, implementation: Implementation, decays: tuple[float, ...]) -> Sweep:
@@ -52,11 +55,10 @@ def _untuned(name: str, description: str, sweeps: Iterable[Sweep], repetitions: 
 
 def _protocols(dataset: str) -> tuple[Sweep, ...]:
     """Other ways to a base rate: all of them, the one that the arm ``last`` chose among them, the paper's pairing."""
-    data = DATASETS[dataset]
     return (
-        Sweep(data, COMPACT, "torch", MAIN_ARM, CORE_DECAYS, COMPACT_RATES, final_at="each"),
-        Sweep(data, COMPACT, "torch", ARMS["full"], (2.6,), (0.01,), final_at="each"),
-        Sweep(data, COMPACT, "torch", ARMS["full"], (1.0,), (0.001,), final_at="each"),
+        replace(_compact(dataset, MAIN_ARM, CORE_DECAYS), final_at="each"),
+        replace(_compact(dataset, ARMS["full"], (2.6,)), base_rates=(0.01,), final_at="each"),
+        replace(_compact(dataset, ARMS["full"], (1.0,)), base_rates=(0.001,), final_at="each"),
     )
 
 

@@ -22,7 +22,7 @@ CLASSIFIER = ClassifierRecipe(
 )
 
 # The shipped models' vocabulary is larger than a data set's; words they share keep their embedding.
-COMPACT_SIZE = ModelSize(embedding=128, hidden=256, layers=3, max_vocabulary=20_000)
+SHIPPED_SIZE = ModelSize(embedding=256, hidden=256, layers=3, max_vocabulary=30_000)
 
 MINI = Recipe(
     name="mini",
@@ -34,12 +34,20 @@ MINI = Recipe(
 
 COMPACT = Recipe(
     name="compact",
-    size=replace(COMPACT_SIZE, max_vocabulary=10_000),
+    size=replace(SHIPPED_SIZE, max_vocabulary=10_000),
     general=ShippedModel(
         "wikipedia-forward", digest="28bcdbea95d4cc24e54d0ae25027775128636f94590251ecf34fd9722be43776"
     ),
     target=LanguageModelRecipe(epochs=4, batch_size=16, bptt=72, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
     classifier=replace(CLASSIFIER, epochs=12),
+)
+
+# The same model for documents of hundreds of words, of which fewer epochs are as many steps through the text.
+COMPACT_LONG = replace(
+    COMPACT,
+    name="compact-long",
+    target=replace(COMPACT.target, epochs=1),
+    classifier=replace(COMPACT.classifier, epochs=6),
 )
 
 PAPER = Recipe(

@@ -49,8 +49,8 @@ def outcome(claim, records, protocol=TEN):
 
 
 def test_a_claim_about_one_recipe_is_not_judged_on_another():
-    assert evaluate([replace(SUPERIOR, recipe="mini")], contrast(-0.02), TEN) != ()
-    assert evaluate([replace(SUPERIOR, recipe="compact")], contrast(-0.02), TEN) == ()
+    assert evaluate([replace(SUPERIOR, recipes=("mini",))], contrast(-0.02), TEN) != ()
+    assert evaluate([replace(SUPERIOR, recipes=("compact",))], contrast(-0.02), TEN) == ()
 
 
 def test_the_rate_with_the_lowest_mean_validation_error_is_chosen():

@@ -148,7 +148,7 @@ def answers(sweep: Sweep, side: Selector, claim: Claim) -> bool:
     return (
         (sweep.implementation, sweep.arm.name) == (side.implementation, side.arm)
         and (side.decay == "best" or side.decay in sweep.decays)
-        and claim.recipe in (None, sweep.recipe.name)
+        and (claim.recipes is None or sweep.recipe.name in claim.recipes)
         and (datasets is None or sweep.dataset.name in datasets)
         and (sweep.final_at == "each") == every_rate
         and (not isinstance(side.rate, float) or side.rate in sweep.base_rates)

@@ -7,29 +7,35 @@ rates tuned for each arm.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.claims import Family
 from harness.published import Published, PublishedArm, PublishedContrast
 from harness.report.summaries import Summary, by_repetition, find
-from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points
+from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
 from harness.specification import Implementation
-from harness.statistics import PairedDifference, paired_difference
+from harness.statistics import PairedDifference, holm, paired_difference
+from harness.verdicts import SIGNIFICANCE
 
 Sign = Literal["same", "opposite", "no sign", "not measured"]
+Kept = Literal["kept", "reversed", "undecided"]
 Way = tuple[str, Implementation]  # recipe and implementation: one way in which we measured
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """A published contrast on one dataset and ours, after minus before, as fractions; ``way`` absent: not measured."""
+    """A published contrast on one dataset and ours, after minus before, as fractions; ``way`` absent: not measured.
+
+    ``p`` is the sign-flip p value, Holm-adjusted over the measured contrasts of the same table, dataset and way.
+    """
 
     contrast: PublishedContrast
     dataset: str
     published: float
     way: Way | None
     ours: PairedDifference | None
+    p: float = 1.0
 
     @property
     def sign(self) -> Sign:
@@ -39,6 +45,14 @@ class Repeated:
         if 0 in (self.published, self.ours.mean):
             return "no sign"
         return "same" if (self.published < 0) == (self.ours.mean < 0) else "opposite"
+
+    def verdict(self, planned: int) -> Kept | None:
+        """Kept or reversed where all ``planned`` pairs exist and p is at most 0.05; absent without two signs."""
+        if self.ours is None or self.published == 0:
+            return None
+        if self.ours.n < planned or self.p > SIGNIFICANCE:
+            return "undecided"
+        return "kept" if self.sign == "same" else "reversed"
 
 
 def repeat_contrasts(published: Published, summaries: Sequence[Summary]) -> tuple[Repeated, ...]:
@@ -53,10 +67,29 @@ def repeat_contrasts(published: Published, summaries: Sequence[Summary]) -> tupl
             pairs = {way: _difference(contrast, (dataset, way), summaries) for way in _ways(summaries)}
             measured = [Repeated(contrast, dataset, difference, way, pair) for way, pair in pairs.items() if pair]
             found += measured or [Repeated(contrast, dataset, difference, None, None)]
-    return tuple(found)
+    return _adjusted(found)
 
 
-def contrasts_table(published: Published, summaries: Sequence[Summary], titles: Mapping[str, str]) -> Table:
+def _adjusted(rows: Sequence[Repeated]) -> tuple[Repeated, ...]:
+    """Adjust the p values of each family of contrasts; those that claim no sign are not tested."""
+    families: dict[tuple[object, ...], list[int]] = {}
+    for index, row in enumerate(rows):
+        if row.ours is not None and row.published != 0:
+            families.setdefault((row.contrast.after.table, row.dataset, row.way), []).append(index)
+    adjusted = list(rows)
+    for indices in families.values():
+        for index, p in zip(indices, holm([_p(rows[index]) for index in indices]), strict=True):
+            adjusted[index] = replace(rows[index], p=p)
+    return tuple(adjusted)
+
+
+def _p(row: Repeated) -> float:
+    return 1.0 if row.ours is None else row.ours.p
+
+
+def contrasts_table(
+    published: Published, summaries: Sequence[Summary], titles: Mapping[str, str], planned: int
+) -> Table:
     """Build one row for each published contrast, dataset, and way in which we measured it."""
     columns = (
         Column("Table"),
@@ -68,14 +101,19 @@ def contrasts_table(published: Published, summaries: Sequence[Summary], titles: 
         Column("Ours [95\N{NO-BREAK SPACE}%]", numeric=True),
         Column("Pairs", numeric=True),
         Column("Sign"),
+        Column("p", numeric=True),
+        Column("Verdict"),
     )
     caption = (
         "What each step changes in the validation error, in percentage points: in the paper, one run each, and in "
         "ours, paired by seed with 95 % BCa intervals, not adjusted for their number. Sign compares the differences "
-        "alone, whatever their intervals. Paper and ours differ in model size, number of labels and base rates: in "
-        "Table 7 the paper's arms without discr ran at a tenth of the base rate, ours are all tuned alike."
+        "alone. The paper's sign is kept or reversed where the sign-flip p value, adjusted by Holm over the contrasts "
+        "of one table and data set, is at most 0.05 and no pair is missing, else undecided. Paper and ours differ in "
+        "model size, number of labels and base rates: in Table 7 the paper's arms without discr ran at a tenth of the "
+        "base rate, ours are all tuned alike."
     )
-    return Table(caption, columns, tuple(_contrast_row(row, titles) for row in repeat_contrasts(published, summaries)))
+    rows = repeat_contrasts(published, summaries)
+    return Table(caption, columns, tuple(_contrast_row(row, titles, planned) for row in rows))
 
 
 def published_table(published: Published, summaries: Sequence[Summary], titles: Mapping[str, str]) -> Table:
@@ -125,7 +163,7 @@ def _difference(
     return paired_difference(*sides) if shared else None
 
 
-def _contrast_row(row: Repeated, titles: Mapping[str, str]) -> tuple[str, ...]:
+def _contrast_row(row: Repeated, titles: Mapping[str, str], planned: int) -> tuple[str, ...]:
     recipe, implementation = row.way or (ABSENT, ABSENT)
     ours = row.ours
     return (
@@ -138,6 +176,8 @@ def _contrast_row(row: Repeated, titles: Mapping[str, str]) -> tuple[str, ...]:
         f"{points(ours.mean)} {bracketed(ours.interval, signed=True)}" if ours else ABSENT,
         f"{ours.n}" if ours else ABSENT,
         row.sign,
+        p_value(row.p if row.ours and row.published else None),
+        row.verdict(planned) or ABSENT,
     )
 
 

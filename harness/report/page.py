@@ -86,7 +86,7 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),
         "published-errors": published_table(inputs.published, summaries, titles),
-        "published-contrasts": contrasts_table(inputs.published, summaries, titles),
+        "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
         "baselines": baselines_table(inputs.baselines),
     }
 

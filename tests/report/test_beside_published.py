@@ -51,12 +51,12 @@ def test_other_signs(dataset, discr, sign):
 
 
 def test_what_was_not_measured_is_listed_once_and_says_so():
-    rows = contrasts_table(PAPER, (), {}).rows
+    rows = contrasts_table(PAPER, (), {}, 10).rows
     assert [row[:4] for row in rows[:2]] == [
         ("7", "full → full + discr", "rt-1k", "−0.65"),
         ("7", "full → full + discr", "trec6", "+0.00"),
     ]
-    assert [row[4:] for row in rows] == [("–", "–", "–", "–", "not measured")] * 4
+    assert [row[4:] for row in rows] == [("–", "–", "–", "–", "not measured", "–", "–")] * 4
 
 
 def test_each_implementation_with_both_sides_has_a_row():
@@ -74,3 +74,22 @@ def test_published_and_own_errors_stand_side_by_side():
         ("7", "full + discr", "mini", "torch", "6.21", "22.00", "5.00", "–"),
         ("7", "cos", "–", "–", "7.00", "–", "6.00", "–"),
     )
+
+
+@pytest.mark.parametrize(("difference", "verdict"), [(-0.02, "kept"), (0.02, "reversed"), (-0.0005, "undecided")])
+def test_a_sign_is_kept_or_reversed_where_ten_pairs_tell(difference, verdict):
+    protocol = replace(PROTOCOL, final_repetitions=tuple(range(10)))
+    errors = [0.3 + 0.001 * (n % 3) for n in range(10)]
+    sides = ((1.0, errors), (2.6, [error + difference + 0.002 * (n % 2) for n, error in enumerate(errors)]))
+    records = [make_record(cell(decay=d, repetition=n), error=e) for d, es in sides for n, e in enumerate(es)]
+    (row,) = [row for row in repeat_contrasts(PAPER, summarise(records, protocol)) if row.way]
+    assert row.verdict(10) == verdict
+    assert row.verdict(11) == "undecided"  # a pair is missing
+
+
+def test_p_values_are_adjusted_over_the_contrasts_of_a_table_and_data_set():
+    twice = replace(PAPER, contrasts=(PublishedContrast(PLAIN, DISCR), PublishedContrast(PLAIN, DISCR)))
+    alone = [row.p for row in repeat_contrasts(PAPER, summaries()) if row.way]
+    both = [row.p for row in repeat_contrasts(twice, summaries()) if row.way]
+    assert alone == pytest.approx([0.5])
+    assert both == pytest.approx([1.0, 1.0])
