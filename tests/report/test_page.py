@@ -73,14 +73,6 @@ def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_same_input_gives_the_same_bytes_in_another_process_too(report, tmp_path):
-    code = "import test_page as t; from pathlib import Path; t.render(t.INPUTS, Path(__import__('sys').argv[1]))"
-    folders = [str(folder) for folder in (Path(__file__).parent, ROOT / "tests", ROOT)]
-    paths = f"import sys; sys.path[:0] = {folders!r}; "
-    subprocess.run([sys.executable, "-c", paths + code, str(tmp_path / "out")], check=True)
-    assert files(tmp_path / "out") == files(report.parent)
-
-
 def test_the_page_is_whole_and_needs_nothing_from_outside(report):
     structure = parse(report)
     assert [address for address in structure.addresses if not address.startswith("#")] == []
