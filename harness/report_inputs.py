@@ -9,13 +9,14 @@ from harness.campaign import Selection, planned
 from harness.record import Record
 from harness.report.page import ReportInputs
 from harness.reproduction import Comparison
+from harness.specification import cell_id
 from harness.study_definition import Study
 
 
 def report_inputs(
     study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], results: Path
 ) -> ReportInputs:
-    """Gather the inputs of a report on ``records``; the baselines are those in the folder ``results``."""
+    """Gather the inputs of a report on ``records``; baselines and places are those in the folder ``results``."""
     full = planned(study, Selection("full"), records)
     return ReportInputs(
         records=records,
@@ -26,4 +27,15 @@ def report_inputs(
         titles={name: dataset.title for name, dataset in study.datasets.items()},
         baselines=baseline_evidence.read(results / baseline_evidence.FILE),
         published=study.published,
+        places=evidence.places(results),
+        profiles=profiles_by_cell(study, records),
     )
+
+
+def profiles_by_cell(study: Study, records: tuple[Record, ...]) -> dict[str, str]:
+    """Name for each cell that some profile plans, given ``records``, the first such profile as declared."""
+    found: dict[str, str] = {}
+    for name in study.profiles:
+        for cell in planned(study, Selection(name), records).cells:
+            found.setdefault(cell_id(cell), name)
+    return found
