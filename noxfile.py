@@ -54,7 +54,7 @@ def regress(session: nox.Session) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Render the report from the committed records alone, and build the paper in paper/."""
+    """Render the report from the committed records alone, build the paper, rewrite the README's verdicts."""
     study(session, "report", "--paper", "paper")
 
 

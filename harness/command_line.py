@@ -2,7 +2,7 @@
 
 Every command reads declarations, the run store and the committed evidence, and writes to one place only:
 ``run``, ``reproduce`` and ``pretrain`` to the store, ``export`` to the evidence, ``report`` to its output folder
-and, where asked, to the paper's.
+and, where asked, to the paper's and the README beside it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from harness.campaign import (
     SpecificationError,
     data_sources,
     measure,
-    planned,
     show_plan,
     workplace,
 )
@@ -34,9 +33,11 @@ from harness.options import chosen_hardware
 from harness.plan import UnknownNameError, choose
 from harness.record import InvalidRecord, Record
 from harness.regression import check_canaries, reproduction_lines
+from harness.report import readme
 from harness.report.page import ReportInputs, render
 from harness.report.paper import PaperError
 from harness.report.paper import build as build_paper
+from harness.report_inputs import report_inputs
 from harness.reproduction import Comparison, compare
 from harness.specification import Hardware
 from harness.store import RecordExists, Store, StoreError
@@ -51,6 +52,7 @@ EXPECTED = (
     OSError,
     PaperError,
     RecordExists,
+    readme.ReadmeError,
     SpecificationError,
     StoreError,
     UnknownNameError,
@@ -146,12 +148,15 @@ def report(
     context: typer.Context,
     results: options.Results = options.RESULTS,
     output: options.Output = options.DEFAULT_OUTPUT,
-    paper: Annotated[Path | None, typer.Option(help="Also build the paper whose source is in this folder.")] = None,
+    paper: Annotated[
+        Path | None, typer.Option(help="Also build the paper in this folder, and rewrite the README beside it.")
+    ] = None,
 ) -> None:
     """Render the report from the committed evidence alone; needs no torch."""
     inputs = _render(context.obj, _committed(results), (), (results, output))
     if paper is not None:
         built = build_paper(inputs, paper)
+        readme.readme_of(paper).write_text(readme.updated(inputs, built.files, paper), encoding="utf-8")
         Console().print(f"paper: {built.pdf.resolve().as_uri()}", soft_wrap=True, highlight=False)
         for name in built.unused:
             Console().print(f"number that the paper does not use: {name}", soft_wrap=True, highlight=False)
@@ -250,17 +255,7 @@ def _render(
 ) -> ReportInputs:
     """Render into the second of the folders (evidence, output); return what the report is made from."""
     results, output = places
-    full = planned(study, Selection("full"), records)
-    inputs = ReportInputs(
-        records=records,
-        comparison=comparison,
-        claims=study.claims,
-        protocol=study.protocol,
-        missing=evidence.missing(full.cells, records),
-        titles={name: dataset.title for name, dataset in study.datasets.items()},
-        baselines=baseline_evidence.read(results / baseline_evidence.FILE),
-        published=study.published,
-    )
+    inputs = report_inputs(study, records, comparison, results)
     page = render(inputs, output)
     Console().print(f"report: {page.resolve().as_uri()}", soft_wrap=True, highlight=False)
     return inputs

@@ -6,10 +6,12 @@ another outcome for the same cell is refused unless it is asked for: evidence is
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.record import InvalidRecord, Record, from_json, result_digest, to_json
@@ -24,6 +26,14 @@ class EvidenceError(ValueError):
 
 class ConflictingResultError(ValueError):
     """Two different results for one cell."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record is: a file of the evidence and the number of its line, from 1."""
+
+    path: Path
+    line: int
 
 
 def natural_key(identity: str) -> tuple[tuple[str | float, ...], str]:
@@ -67,6 +77,15 @@ def load(folder: Path) -> tuple[Record, ...]:
     return tuple(record for path in sorted(folder.glob("*.jsonl")) for record in _read(path))
 
 
+def places(folder: Path) -> dict[str, Place]:
+    """Say where each cell's record is in ``folder``, whose files :func:`load` accepts; nothing without a folder."""
+    return {
+        json.loads(text)["cell"]: Place(path, number)
+        for path in sorted(folder.glob("*.jsonl"))
+        for number, text in _lines(path)
+    }
+
+
 def missing(cells: Iterable[Cell], records: Iterable[Record]) -> tuple[str, ...]:
     """Name the ``cells`` that have no record, in the order of the plan."""
     present = {record.cell for record in records}
@@ -85,8 +104,7 @@ def _read(path: Path) -> tuple[Record, ...]:
 
 
 def _parse(path: Path) -> Iterator[tuple[str, Record]]:
-    # Not splitlines, which also cuts at characters that a JSON text may hold.
-    for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
+    for number, line in _lines(path):
         origin = f"{path}:{number}"
         try:
             record = from_json(line, origin)
@@ -96,6 +114,11 @@ def _parse(path: Path) -> Iterator[tuple[str, Record]]:
         if record.specification.dataset.name != path.stem:
             raise EvidenceError(f"{origin}: {record.cell} belongs in {record.specification.dataset.name}.jsonl")
         yield origin, record
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    # Not splitlines, which also cuts at characters that a JSON text may hold.
+    return enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1)
 
 
 def _check_identity(record: Record, origin: str) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness import baseline_evidence, evidence
+from harness import evidence
 from harness.campaign import Selection, planned
 from harness.record import Record
+from harness.report.freshness import stale
 from harness.report.page import ReportInputs
-from harness.report.paper import texts
+from harness.report.paper import GENERATED
+from harness.report.readme import END, README
+from harness.report_inputs import report_inputs
 from harness.reproduction import compare
 from harness.specification import cell_id
 from study.__main__ import STUDY
@@ -46,21 +51,56 @@ def test_committed_records_were_made_by_committed_code_from_the_declared_cells(c
         assert record.specification == declared[record.cell]
 
 
-def test_the_committed_numbers_and_tables_of_the_paper_show_the_committed_records(
-    committed: tuple[Record, ...],
-) -> None:
-    inputs = ReportInputs(
-        records=committed,
-        comparison=(),
-        claims=STUDY.claims,
-        protocol=STUDY.protocol,
-        missing=(),
-        titles={key: dataset.title for key, dataset in STUDY.datasets.items()},
-        baselines=baseline_evidence.read(ROOT / "results" / baseline_evidence.FILE),
-        published=STUDY.published,
+@pytest.fixture(scope="module")
+def inputs(committed: tuple[Record, ...]) -> ReportInputs:
+    return report_inputs(STUDY, committed, (), ROOT / "results")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The paper's folder in a copy of what is generated and committed."""
+    shutil.copy(ROOT / README, tmp_path)
+    for pattern in GENERATED:
+        for path in (ROOT / "paper").glob(pattern):
+            target = tmp_path / path.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    return tmp_path / "paper"
+
+
+def test_the_committed_paper_and_readme_show_the_committed_records(inputs: ReportInputs) -> None:
+    assert stale(inputs, ROOT / "paper") == (), "not those of the records; run nox -s report and commit what it wrote"
+
+
+def test_a_changed_line_a_missing_file_and_one_too_many_are_found(inputs: ReportInputs, copy: Path) -> None:
+    changed = ["numbers.json", "tables/verdicts.md", "tables/errors.csv", "figures/captions.json", "../README.md"]
+    figure = next(path.relative_to(copy).as_posix() for path in sorted(copy.glob("figures/*.svg")))
+    for name in [*changed, figure]:
+        _change_a_digit(copy / name)
+    (copy / "tables/areas.tex").unlink()
+    (copy / "figures/old.svg").touch()
+    expected = {*changed, figure, "tables/areas.tex", "figures/old.svg", README} - {"../README.md"}
+    assert set(stale(inputs, copy)) == expected
+
+
+def test_a_changed_record_is_found_in_all_that_shows_it(inputs: ReportInputs) -> None:
+    number, record = next(
+        (number, record)
+        for number, record in enumerate(inputs.records)
+        if record.specification.repetition in STUDY.protocol.final_repetitions
+        and record.specification.arm.decay == 2.6
+        and record.specification.implementation == "fastai"
     )
-    fresh = texts(inputs)
-    stale = [name for name, text in fresh.items() if (ROOT / "paper" / name).read_text(encoding="utf-8") != text]
-    assert stale == [], "the paper is not that of the records; run nox -s report and commit paper/"
-    tables = {f"tables/{path.name}" for path in (ROOT / "paper/tables").iterdir()}
-    assert tables == {name for name in fresh if name.startswith("tables/")}
+    test = replace(record.result.test, error=record.result.test.error + 0.05)
+    other = replace(record, result=replace(record.result, test=test))
+    records = (*inputs.records[:number], other, *inputs.records[number + 1 :])
+    found = stale(replace(inputs, records=records), ROOT / "paper")
+    assert {README, "numbers.json", "tables/errors.md", "tables/verdicts.md"} <= set(found)
+    assert any(name.startswith("figures/error-against-decay") for name in found)
+
+
+def _change_a_digit(path: Path) -> None:
+    """Change the last digit that the file has, in the README the last one of its generated part."""
+    text = path.read_text(encoding="utf-8")
+    place = max(text.rfind(digit, 0, text.find(END) if END in text else None) for digit in "0123456789")
+    path.write_text(f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}", encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.claims import Protocol, Verdict
-from harness.evidence import natural_key
+from harness.evidence import Place, natural_key
 from harness.record import Environment, Record
 from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
 from harness.reproduction import Comparison
@@ -88,14 +88,15 @@ def reproduction_table(comparisons: Iterable[Comparison]) -> Table:
     return Table(caption, columns, rows)
 
 
-def cells_table(records: Iterable[Record]) -> Table:
-    """Build one row for each record, in natural order."""
+def cells_table(records: Iterable[Record], places: Mapping[str, Place]) -> Table:
+    """Build one row for each record, in natural order; ``places`` says by cell where records are."""
     columns = (
         Column("Cell"),
         Column("Outcome"),
         Column("Validation error %", numeric=True),
         Column("Test error %", numeric=True),
         Column("Seconds", numeric=True),
+        Column("Record"),
         Column("Commit"),
         Column("Device"),
     )
@@ -106,12 +107,17 @@ def cells_table(records: Iterable[Record]) -> Table:
             percent(record.result.validation.error),
             percent(record.result.test.error),
             f"{record.cost.wall_seconds:.1f}",
+            place_text(places[record.cell]) if record.cell in places else ABSENT,
             commit_text(record.environment),
             record.environment.device,
         )
         for record in sorted(records, key=lambda record: natural_key(record.cell))
     )
-    return Table("Every cell, tuning repetitions included; seconds without the stages it shares.", columns, rows)
+    caption = (
+        "Every cell, tuning repetitions included; seconds without the stages it shares. Record: file and line of the "
+        "committed evidence."
+    )
+    return Table(caption, columns, rows)
 
 
 def datasets_table(records: Iterable[Record]) -> Table:
@@ -149,6 +155,11 @@ def environments_table(records: Iterable[Record]) -> Table:
     columns = (*map(Column, headings), Column("Threads", numeric=True), Column("Cells", numeric=True))
     rows = tuple((*row, f"{count}") for row, count in sorted(counts.items()))
     return Table("Where the cells ran; a commit with + had local changes.", columns, rows)
+
+
+def place_text(place: Place) -> str:
+    """Show the file with its folder, and the line."""
+    return f"{place.path.parent.name}/{place.path.name}:{place.line}"
 
 
 def commit_text(environment: Environment) -> str:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from harness.baseline_evidence import BaselineRecord
 from harness.claims import Claim, Protocol, Verdict
+from harness.evidence import Place
 from harness.published import Published
 from harness.record import Record
 from harness.report.appearance import png_bytes, svg_bytes
@@ -29,6 +30,7 @@ from harness.report.listings import (
     resolution_note,
     verdicts_table,
 )
+from harness.report.origins import address, commands
 from harness.report.robustness import areas_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
@@ -41,7 +43,10 @@ _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """All that a report is made from; ``missing`` are ids of planned cells, ``titles`` maps dataset names."""
+    """All that a report is made from; ``missing`` are ids of planned cells, ``titles`` maps dataset names.
+
+    By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell.
+    """
 
     records: tuple[Record, ...]
     comparison: tuple[Comparison, ...]
@@ -51,6 +56,8 @@ class ReportInputs:
     titles: Mapping[str, str]
     baselines: tuple[BaselineRecord, ...] = ()
     published: Published = field(default_factory=Published)
+    places: Mapping[str, Place] = field(default_factory=dict)
+    profiles: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(inputs: ReportInputs, output: Path) -> Path:
@@ -68,7 +75,8 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     plates = gallery(summaries, inputs.protocol, inputs.titles)
     tables = report_tables(inputs, summaries, verdicts)
     drawings = {plate.name: svg_bytes(plate.figure) for plate in plates if plate.figure is not None}
-    page = _page(inputs, (summaries, verdicts), plates, drawings, tables)
+    cells = _cells(inputs, output)
+    page = _page(inputs, (summaries, verdicts), (plates, drawings), tables, cells)
     files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in drawings.items()}
     files |= {f"figures/{plate.name}.png": png_bytes(plate.figure) for plate in plates if plate.figure is not None}
     for ending, write in (("md", to_markdown), ("tex", to_latex), ("csv", to_csv)):
@@ -94,11 +102,11 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
 def _page(
     inputs: ReportInputs,
     found: tuple[Sequence[Summary], Sequence[Verdict]],
-    plates: Sequence[Plate],
-    drawings: Mapping[str, bytes],
+    drawn: tuple[Sequence[Plate], Mapping[str, bytes]],
     tables: Mapping[str, Table],
+    cells: Mapping[str, object],
 ) -> str:
-    summaries, verdicts = found
+    (summaries, verdicts), (plates, drawings) = found, drawn
     environment = Environment(
         loader=PackageLoader("harness.report", "."),
         autoescape=True,
@@ -114,12 +122,21 @@ def _page(
         reproduction=reproduction_table(inputs.comparison),
         plates=[(plate, inline_svg(drawings[plate.name], plate.name)) for plate in plates if plate.name in drawings],
         left_out=[plate for plate in plates if plate.name not in drawings],
-        cells=cells_table(inputs.records),
         environments=environments_table(inputs.records),
         datasets=datasets_table(inputs.records),
         incomplete=[summary for summary in summaries if summary.missing or summary.rate is None],
         on_edge=[summary for summary in summaries if summary.on_edge],
+        **cells,
     )
+
+
+def _cells(inputs: ReportInputs, output: Path) -> dict[str, object]:
+    """The table of all cells, and by cell the address of its record's file and the command that runs it again."""
+    return {
+        "cells": cells_table(inputs.records, inputs.places),
+        "addresses": {cell: address(place, output) for cell, place in inputs.places.items()},
+        "commands": commands(inputs.profiles, inputs.records),
+    }
 
 
 def inline_svg(drawing: bytes, name: str) -> Markup:

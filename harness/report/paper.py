@@ -22,6 +22,7 @@ from harness.report.tables import ABSENT, to_csv, to_latex, to_markdown, to_neut
 from harness.verdicts import evaluate
 
 SOURCE, NUMBERS, PDF = "paper.typ", "numbers.json", "paper.pdf"
+GENERATED = (NUMBERS, "tables/*", "figures/*")  # the text files that a build makes, as patterns
 # The figures that the paper shows.
 KINDS = ("error-against-decay", "differences-to-uniform", "displacement", "agreement", "realised-rates")
 
@@ -32,9 +33,10 @@ class PaperError(ValueError):
 
 @dataclass(frozen=True)
 class Paper:
-    """The built paper, and the generated numbers that there are and its text never uses."""
+    """The built paper, the files made for it, and the generated numbers that there are and its text never uses."""
 
     pdf: Path
+    files: tuple[str, ...]
     unused: tuple[str, ...]
 
 
@@ -47,14 +49,18 @@ def build(inputs: ReportInputs, folder: Path) -> Paper:
     """
     if not (folder / SOURCE).is_file():
         raise PaperError(f"{folder} has no {SOURCE}; name the folder of the paper's source")
-    for name, content in (texts(inputs) | _figures(inputs, folder)).items():
+    files = texts(inputs) | figures(inputs)
+    for path in (folder / "figures").glob("*.svg"):  # of an earlier build
+        path.unlink()
+    for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     pdf, used = compile_paper(folder)
     (folder / PDF).write_bytes(pdf)
     known = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
-    return Paper(folder / PDF, tuple(n for n, value in known.items() if n not in used and value != ABSENT))
+    unused = tuple(name for name, value in known.items() if name not in used and value != ABSENT)
+    return Paper(folder / PDF, tuple(files), unused)
 
 
 def texts(inputs: ReportInputs) -> dict[str, str]:
@@ -72,6 +78,18 @@ def texts(inputs: ReportInputs) -> dict[str, str]:
     return files
 
 
+def figures(inputs: ReportInputs) -> dict[str, str]:
+    """The paper's figures as SVG, and their captions, by path."""
+    files: dict[str, str] = {}
+    captions = []
+    for plate in gallery(summarise(inputs.records, inputs.protocol), inputs.protocol, inputs.titles):
+        kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
+        if kind is not None and plate.figure is not None:
+            files[f"figures/{plate.name}.svg"] = svg_bytes(plate.figure).decode()
+            captions.append({"kind": kind, "file": f"figures/{plate.name}.svg", "caption": plate.caption})
+    return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}
+
+
 def compile_paper(folder: Path) -> tuple[bytes, frozenset[str]]:
     """Compile the source in ``folder``; return the PDF and the names of the numbers that it used.
 
@@ -87,17 +105,3 @@ def compile_paper(folder: Path) -> tuple[bytes, frozenset[str]]:
     if warnings or not isinstance(pdf, bytes):
         raise PaperError(f"{folder / SOURCE}: " + "; ".join(str(warning) for warning in warnings))
     return pdf, frozenset(used)
-
-
-def _figures(inputs: ReportInputs, folder: Path) -> dict[str, str]:
-    """The paper's figures and their captions by path; figures of an earlier build go."""
-    for path in (folder / "figures").glob("*.svg"):
-        path.unlink()
-    files: dict[str, str] = {}
-    captions = []
-    for plate in gallery(summarise(inputs.records, inputs.protocol), inputs.protocol, inputs.titles):
-        kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
-        if kind is not None and plate.figure is not None:
-            files[f"figures/{plate.name}.svg"] = svg_bytes(plate.figure).decode()
-            captions.append({"kind": kind, "file": f"figures/{plate.name}.svg", "caption": plate.caption})
-    return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}

@@ -12,6 +12,7 @@ from report.synthetic import cell, make_record, study
 
 import harness.report
 from harness.claims import Protocol
+from harness.evidence import Place
 from harness.report.page import ReportInputs, render
 from harness.reproduction import compare
 from study.claims import CLAIMS
@@ -20,14 +21,17 @@ from study.published import PUBLISHED
 ROOT = Path(harness.report.__file__).parents[2]
 PROTOCOL = Protocol((100, 101), (0, 1), 0.005)
 RECORDS = study(("rt-1k",), finals=2)
+MISSING = "rt-1k/mini/torch/full+stlr/decay-6.76/lr-0.008/seed-1"
 INPUTS = ReportInputs(
     records=RECORDS,
     comparison=compare([make_record(cell(repetition=0))], RECORDS),
     claims=CLAIMS,
     protocol=PROTOCOL,
-    missing=("rt-1k/mini/torch/full+stlr/decay-6.76/lr-0.008/seed-1",),
+    missing=(MISSING,),
     titles={"rt-1k": "Tomatoes <script>alert(1)</script> & more"},
     published=PUBLISHED,
+    places={record.cell: Place(ROOT / "results/rt-1k.jsonl", n) for n, record in enumerate(RECORDS, start=1)},
+    profiles={record.cell: "full" for record in RECORDS} | {MISSING: "larger"},
 )
 
 
@@ -73,19 +77,13 @@ def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_same_input_gives_the_same_bytes_in_another_process_too(report, tmp_path):
-    code = "import test_page as t; from pathlib import Path; t.render(t.INPUTS, Path(__import__('sys').argv[1]))"
-    folders = [str(folder) for folder in (Path(__file__).parent, ROOT / "tests", ROOT)]
-    paths = f"import sys; sys.path[:0] = {folders!r}; "
-    subprocess.run([sys.executable, "-c", paths + code, str(tmp_path / "out")], check=True)
-    assert files(tmp_path / "out") == files(report.parent)
-
-
 def test_the_page_is_whole_and_needs_nothing_from_outside(report):
     structure = parse(report)
-    assert [address for address in structure.addresses if not address.startswith("#")] == []
-    assert {address[1:] for address in structure.addresses} <= set(structure.ids)
     text = report.read_text()
+    elsewhere = {address for address in structure.addresses if not address.startswith("#")}
+    assert elsewhere == set(re.findall(r'<a href="((?!#)[^"]*)"', text))  # links to evidence: nothing is loaded
+    assert [address for address in elsewhere if not address.endswith("/results/rt-1k.jsonl")] == []
+    assert {address[1:] for address in structure.addresses if address.startswith("#")} <= set(structure.ids)
     assert set(re.findall(r"url\(#([^)]*)\)", text)) <= set(structure.ids)
     assert re.findall(r"url\((?!#)|@import|<link|<iframe", text) == []
 
@@ -119,11 +117,21 @@ def test_text_from_records_and_titles_is_escaped(report):
     assert "Tomatoes &lt;script&gt;" in text
 
 
-def test_each_cell_and_each_missing_one_is_listed(report):
-    text = report.read_text()
-    assert [record.cell for record in RECORDS if f"<code>{record.cell}</code>" not in text] == []
-    assert INPUTS.missing[0] in text
-    assert f"python -m study run --profile full --cell {min(record.cell for record in RECORDS)[:5]}" in text
+def test_each_cell_and_each_missing_one_is_listed_with_its_command(report):
+    found = dict(
+        re.findall(r"<summary><code>([^<]*)</code></summary><code class=\"command\">([^<]*)<", report.read_text())
+    )
+    assert set(found) == {record.cell for record in RECORDS} | {MISSING}
+    start = ".nox/shared/bin/python -m study run --profile"
+    assert all(command.startswith(f"{start} full --cell {cell}") for cell, command in found.items() if cell != MISSING)
+    assert found[MISSING] == f"{start} larger --cell {MISSING}"
+
+
+def test_a_cell_that_no_profile_has_and_no_file_holds_has_neither_command_nor_link(tmp_path):
+    text = render(replace(INPUTS, places={}, profiles={}), tmp_path).read_text()
+    assert f"<code>{RECORDS[0].cell}</code>" in text
+    assert "study run" not in text
+    assert "<a href" not in text
 
 
 def test_figures_and_tables_are_files_as_well(report):

@@ -17,6 +17,7 @@ from harness.command_line import app
 from harness.report.numbers import numbers
 from harness.report.page import ReportInputs
 from harness.report.paper import PaperError, build, compile_paper
+from harness.report.readme import END, START, generated_part
 from harness.report.summaries import summarise
 from harness.specification import Baseline
 from harness.verdicts import evaluate
@@ -178,8 +179,12 @@ def test_compiling_reports_the_names_that_were_used(folder):
 def test_the_command_builds_the_paper_on_request_and_names_unused_numbers(folder, tmp_path):
     path = folder / "sections/reproduction.typ"
     path.write_text(path.read_text().replace('#number("study/core-hours")', "some"))
+    (tmp_path / "README.md").write_text(f"Before.\n{START}\n{END}\nAfter.\n")
     places = ["--results", str(tmp_path / "none"), "--output", str(tmp_path / "report"), "--paper", str(folder)]
     said = CliRunner().invoke(app, ["report", *places], obj=STUDY)
+    empty = replace(INPUTS, records=(), claims=STUDY.claims)
     assert said.exit_code == 0
     assert (folder / "paper.pdf").as_uri() in said.output
     assert "number that the paper does not use: study/core-hours" in said.output
+    before, after = (tmp_path / "README.md").read_text().split(generated_part(empty, (), "paper"))
+    assert (before, after) == (f"Before.\n{START}\n\n", f"\n\n{END}\nAfter.\n")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import pytest
 from report.synthetic import cell, diverged, make_record
 
 from harness.baseline_evidence import BaselineRecord, BaselineRun
 from harness.claims import Protocol
+from harness.evidence import Place
 from harness.report.baselines import baselines_table
 from harness.report.listings import cells_table, environments_table, resolution_note, verdicts_table
 from harness.report.summaries import summarise
@@ -111,7 +113,8 @@ def test_the_page_says_when_no_claim_of_superiority_can_be_held(planned, possibl
 
 def test_every_record_has_its_row_and_equal_environments_share_one():
     records = [make_record(cell(repetition=n)) for n in (10, 2)]
-    assert [row[0][-6:] for row in cells_table(records).rows] == ["seed-2", "eed-10"]
+    rows = cells_table(records, {records[0].cell: Place(Path("results/rt-1k.jsonl"), 7)}).rows
+    assert [(row[0][-6:], row[5]) for row in rows] == [("seed-2", "–"), ("eed-10", "results/rt-1k.jsonl:7")]
     ((*_, count),) = environments_table(records).rows
     assert count == "2"
 

@@ -1,0 +1,27 @@
+"""Whether the generated files that are committed are those of the records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.report import paper, readme
+from harness.report.page import ReportInputs
+
+
+def stale(inputs: ReportInputs, folder: Path) -> tuple[str, ...]:
+    """Name what differs from a fresh build in the paper's ``folder`` and in the README beside it.
+
+    That is a number, table, figure or caption whose text is another, that is missing, or that is there although no
+    build makes it. The PDF is left out: it follows from these and from the source.
+
+    Raises:
+        ReadmeError: as :func:`harness.report.readme.updated`.
+    """
+    fresh = paper.texts(inputs) | paper.figures(inputs)
+    there = {path.relative_to(folder).as_posix(): path for part in paper.GENERATED for path in folder.glob(part)}
+    found = {name for name in fresh.keys() & there if there[name].read_text(encoding="utf-8") != fresh[name]}
+    found |= fresh.keys() ^ there
+    text = readme.readme_of(folder)
+    if readme.updated(inputs, fresh, folder) != text.read_text(encoding="utf-8"):
+        found.add(text.name)
+    return tuple(sorted(found))

@@ -1,0 +1,33 @@
+"""From a row of the page back to where it came from: the record's file, and the command that runs the cell again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from harness.evidence import Place
+from harness.record import Environment, Record
+
+RUN = ".nox/shared/bin/python -m study run"
+
+
+def address(place: Place, output: Path) -> str:
+    """Address the file of a record relative to a page in the folder ``output``."""
+    return quote(Path(os.path.relpath(place.path, output)).as_posix())
+
+
+def commands(profiles: Mapping[str, str], records: Iterable[Record]) -> dict[str, str]:
+    """Write the command for each cell that a profile has; one with a record runs on the hardware that it names."""
+    hardware = {record.cell: _hardware(record.environment) for record in records}
+    return {
+        cell: f"{RUN} --profile {profile} --cell {cell}{hardware.get(cell, '')}" for cell, profile in profiles.items()
+    }
+
+
+def _hardware(environment: Environment) -> str:
+    """The options that differ from their defaults; a device is recorded as ``cpu`` or ``cuda:0: its name``."""
+    name = environment.device.partition(": ")[0]
+    device = "" if name == "cpu" else f" --device {name}"
+    return device + ("" if environment.precision == "float32" else f" --precision {environment.precision}")

@@ -1,0 +1,41 @@
+"""What the report of a study is made from: its records, and what its declaration says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import baseline_evidence, evidence
+from harness.campaign import Selection, planned
+from harness.record import Record
+from harness.report.page import ReportInputs
+from harness.reproduction import Comparison
+from harness.specification import cell_id
+from harness.study_definition import Study
+
+
+def report_inputs(
+    study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], results: Path
+) -> ReportInputs:
+    """Gather the inputs of a report on ``records``; baselines and places are those in the folder ``results``."""
+    full = planned(study, Selection("full"), records)
+    return ReportInputs(
+        records=records,
+        comparison=comparison,
+        claims=study.claims,
+        protocol=study.protocol,
+        missing=evidence.missing(full.cells, records),
+        titles={name: dataset.title for name, dataset in study.datasets.items()},
+        baselines=baseline_evidence.read(results / baseline_evidence.FILE),
+        published=study.published,
+        places=evidence.places(results),
+        profiles=profiles_by_cell(study, records),
+    )
+
+
+def profiles_by_cell(study: Study, records: tuple[Record, ...]) -> dict[str, str]:
+    """Name for each cell that some profile plans, given ``records``, the first such profile as declared."""
+    found: dict[str, str] = {}
+    for name in study.profiles:
+        for cell in planned(study, Selection(name), records).cells:
+            found.setdefault(cell_id(cell), name)
+    return found

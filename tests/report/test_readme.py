@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report.synthetic import study
+
+from harness.claims import Protocol
+from harness.report.page import ReportInputs
+from harness.report.readme import END, START, ReadmeError, generated_part, updated, with_part
+from study.claims import CLAIMS
+
+PROTOCOL = Protocol((100, 101), (0, 1, 2), 0.005)
+RECORDS = study(("rt-1k", "trec6"), (1.0, 2.6), finals=3)
+INPUTS = ReportInputs(RECORDS, (), CLAIMS, PROTOCOL, (), {"rt-1k": "Tomatoes | more", "trec6": "TREC"})
+PATH = Path("README.md")
+MARKED = f"# Title\n\n{START}\nold\n{END}\n\nProse.\n"
+
+
+def rows(part):
+    return [re.split(r"(?<!\\)\|", line)[1:-1] for line in part.splitlines() if line.startswith("|") and "**" in line]
+
+
+def test_each_claim_and_data_set_with_data_has_a_row_of_four_cells():
+    part = generated_part(INPUTS, (), "paper")
+    found = rows(part)
+    measured = [claim for claim in CLAIMS if claim.recipe is None]
+    assert [row[0].strip() for row in found] == [claim.sentence for claim in measured for _ in range(2)]
+    assert {row[1].strip() for row in found} == {r"Tomatoes \| more", "TREC"}
+    assert {len(row) for row in found} == {4}
+    assert all(re.fullmatch(r" [+−]\d+\.\d\d \[[+−]\d+\.\d\d, [+−]\d+\.\d\d\] ", row[3]) for row in found)
+
+
+def test_claims_without_data_are_counted_and_not_listed():
+    part = generated_part(replace(INPUTS, records=study(("rt-1k",), implementations=("torch",), finals=3)), (), "paper")
+    wanted = [claim for claim in CLAIMS if claim.recipe is None]
+    assert len(rows(part)) == 1
+    assert f"No data yet in {len(wanted) - 1} of {len(wanted)} pairs" in part
+    assert "no data |" not in part
+
+
+def test_without_records_there_is_no_table():
+    part = generated_part(replace(INPUTS, records=()), (), "paper")
+    assert "|" not in part
+    assert "paper/tables/verdicts.md" in part
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["error-against-decay-mini", "error-against-decay-compact", "agreement"], "error-against-decay-compact"),
+        (["error-against-decay-mini", "error-against-decay-large"], "error-against-decay-large"),
+        (["error-against-decay", "agreement"], "error-against-decay"),
+        (["agreement"], None),
+    ],
+)
+def test_the_figure_is_that_of_the_recipe_compact_else_the_first(names, shown):
+    part = generated_part(INPUTS, [f"figures/{name}.svg" for name in names], "paper")
+    assert re.findall(r"!\[[^]]*\]\((.*)\)", part) == ([f"paper/figures/{shown}.svg"] if shown else [])
+
+
+def test_only_what_is_between_the_markers_changes():
+    once = with_part(MARKED, "new", PATH)
+    assert once == f"# Title\n\n{START}\n\nnew\n\n{END}\n\nProse.\n"
+    assert with_part(once, "new", PATH) == once
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        MARKED.replace(START, ""),
+        MARKED.replace(END, ""),
+        MARKED.replace(START, "<!-- verdict -->"),
+        MARKED + START,
+        MARKED + END,
+        f"{END}\n{START}\n",
+    ],
+)
+def test_a_damaged_marker_is_named_with_the_file_and_the_remedy(damaged, tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(damaged)
+    with pytest.raises(ReadmeError, match=rf"^{path}: .*{START}.*{END}.*restore"):
+        updated(INPUTS, (), tmp_path / "paper")
+
+
+def test_a_missing_readme_is_named(tmp_path):
+    with pytest.raises(ReadmeError, match=rf"^{tmp_path / 'README.md'}: no such file; restore"):
+        updated(INPUTS, (), tmp_path / "paper")
