@@ -35,6 +35,7 @@ class Selection:
     implementations: Sequence[str] | None = None
     decays: Sequence[float] | None = None
     cells: Sequence[str] | None = None
+    arms: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def data_sources(data: Path | None) -> Sources:
 
 
 def selected_profile(study: Study, selection: Selection) -> Profile:
-    """The profile cut down to the selected datasets and implementations, with the selected decays.
+    """The profile cut down to the selected datasets and implementations, with the selected arms and decays.
 
     Raises:
         UnknownNameError: naming what does not exist, the nearest and all valid names.
@@ -67,10 +68,12 @@ def selected_profile(study: Study, selection: Selection) -> Profile:
     valid = tuple(dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps))
     datasets = [choose(f"dataset of profile {profile.name!r}", name, valid) for name in selection.datasets or valid]
     chosen = [choose("implementation", name, IMPLEMENTATIONS) for name in selection.implementations or ()]
+    arms = [study.arms[choose("arm", name, study.arms)] for name in selection.arms or ()]
     sweeps = [
-        _with_decays(sweep, selection.decays)
+        _with_decays(replace(sweep, arm=arm), selection.decays)
         for sweep in profile.sweeps
         if sweep.dataset.name in datasets and (not chosen or sweep.implementation in chosen)
+        for arm in arms or (sweep.arm,)
     ]
     return replace(profile, sweeps=tuple(sweeps))
 
@@ -84,7 +87,7 @@ def planned(study: Study, selection: Selection, records: Iterable[Record]) -> Pl
     """The selection's plan.
 
     Raises:
-        UnknownNameError: for an unknown profile, dataset, implementation or cell.
+        UnknownNameError: for an unknown profile, dataset, implementation, arm or cell.
     """
     full = plan(selected_profile(study, selection), study.protocol, records)
     if not selection.cells:

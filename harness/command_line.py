@@ -80,12 +80,13 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options, here and be
     dataset: options.Datasets = None,
     implementation: options.Implementations = None,
     decay: options.Decays = None,
+    arm: options.Arms = None,
     cell: options.Cells = None,
     store: options.StoreFolder = options.DEFAULT_STORE,
     results: options.Results = options.RESULTS,
 ) -> None:
     """List a profile's cells, what is missing, and the time that measured cells predict."""
-    selection = Selection(profile, dataset, implementation, decay, cell)
+    selection = Selection(profile, dataset, implementation, decay, cell, arm)
     show_plan(context.obj, selection, Store(store), _committed(results), Console())
 
 
@@ -96,6 +97,7 @@ def run(  # noqa: PLR0913
     dataset: options.Datasets = None,
     implementation: options.Implementations = None,
     decay: options.Decays = None,
+    arm: options.Arms = None,
     cell: options.Cells = None,
     workers: options.Workers = options.DEFAULT_WORKERS,
     device: options.Device = "cpu",
@@ -105,7 +107,7 @@ def run(  # noqa: PLR0913
     data: options.Data = None,
 ) -> None:
     """Run a profile's missing cells; interrupt at any moment and run again."""
-    selection = Selection(profile, dataset, implementation, decay, cell)
+    selection = Selection(profile, dataset, implementation, decay, cell, arm)
     _, failed = _measure(
         context.obj, selection, (store, data, chosen_hardware(device, precision), workers), _committed(results)
     )
@@ -119,6 +121,7 @@ def reproduce(  # noqa: PLR0913
     dataset: options.Datasets = None,
     implementation: options.Implementations = None,
     decay: options.Decays = None,
+    arm: options.Arms = None,
     workers: options.Workers = options.DEFAULT_WORKERS,
     device: options.Device = "cpu",
     precision: options.PrecisionChoice = "float32",
@@ -132,7 +135,7 @@ def reproduce(  # noqa: PLR0913
     A cell that drifted is shown, not an error: ``regress`` is the command that fails.
     """
     committed = _committed(results)
-    selection = Selection(profile, dataset, implementation, decay)
+    selection = Selection(profile, dataset, implementation, decay, arms=arm)
     ran, failed = _measure(
         context.obj, selection, (store, data, chosen_hardware(device, precision), workers), committed
     )

@@ -211,6 +211,9 @@ def test_a_selection_takes_that_part_of_the_profile(reference: Reference) -> Non
     assert planned(study, Selection("quick", cells=(cell_id(cell),)), ()).cells == (cell,)
     added = planned(study, Selection("quick", datasets=("tiny-questions",), decays=(3.3,)), ()).cells
     assert {one.arm.decay for one in added} == {3.3}
+    others = planned(study, Selection("quick", arms=("last", "scratch")), ()).cells
+    assert {one.arm.name for one in others} == {"last", "scratch"}
+    assert {one.arm.decay for one in others} == {1.0, 2.6}
 
 
 @pytest.mark.parametrize(
@@ -219,6 +222,7 @@ def test_a_selection_takes_that_part_of_the_profile(reference: Reference) -> Non
         (Selection("quik"), r"unknown profile 'quik'\. Did you mean 'quick'\? Valid: quick, full"),
         (Selection("full", datasets=("tiny-news",)), r"unknown dataset of profile 'full' 'tiny-news'"),
         (Selection("quick", implementations=("pytorch",)), r"'pytorch'\. Did you mean 'torch'\? Valid: torch, fastai"),
+        (Selection("quick", arms=("lost",)), r"unknown arm 'lost'\. Did you mean 'last'\?"),
         (Selection("quick", cells=("tiny-questions/tiny",)), r"unknown cell 'tiny-questions/tiny'\. Did you mean"),
     ],
 )
