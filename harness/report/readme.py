@@ -72,9 +72,9 @@ def _compact(table: Table) -> Table:
         if outcome != NO_DATA
     )
     caption = (
-        "Differences in percentage points of test error, paired by seed; where a lower error is claimed, a negative "
-        "one is in its favour, with a 95 % BCa interval. Where the same error is claimed, the interval is a 90 % t "
-        "interval."
+        "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
+        "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
+        "or not higher is claimed, the interval is a 90 % t interval."
     )
     return Table(caption, columns, rows)
 
