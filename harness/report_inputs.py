@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness import baseline_evidence, evidence
 from harness.campaign import Selection, planned
+from harness.coverage import coverage
 from harness.record import Record
 from harness.report.page import ReportInputs
 from harness.reproduction import Comparison
@@ -29,6 +30,7 @@ def report_inputs(
         published=study.published,
         places=evidence.places(results),
         profiles=profiles_by_cell(study, records),
+        coverage=coverage(study, records),
     )
 
 

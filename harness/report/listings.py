@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.claims import Protocol, Verdict
+from harness.coverage import Coverage
 from harness.evidence import Place, natural_key
 from harness.record import Environment, Record
 from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
@@ -86,6 +87,17 @@ def reproduction_table(comparisons: Iterable[Comparison]) -> Table:
         "two committed seeds. Unmatched: no committed record."
     )
     return Table(caption, columns, rows)
+
+
+def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table:
+    """Build one row for each profile and data set: how many of its cells are measured."""
+    columns = (Column("Profile"), Column("Dataset"), Column("Planned", numeric=True), Column("Measured", numeric=True))
+    caption = (
+        "Cells of each profile: as many as are declared, final repetitions whose base rate is still to be chosen "
+        "included, and those that have a record. A cell may belong to several profiles."
+    )
+    cells = ((row.profile, titles.get(row.dataset, row.dataset), row.planned, row.measured) for row in rows)
+    return Table(caption, columns, tuple((*names, f"{wanted}", f"{there}") for *names, wanted, there in cells))
 
 
 def cells_table(records: Iterable[Record], places: Mapping[str, Place]) -> Table:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from harness.baseline_evidence import BaselineRecord
 from harness.claims import Claim, Protocol, Verdict
+from harness.coverage import Coverage
 from harness.evidence import Place
 from harness.published import Published
 from harness.record import Record
@@ -24,6 +25,7 @@ from harness.report.beside_published import contrasts_table, published_table
 from harness.report.gallery import Plate, gallery
 from harness.report.listings import (
     cells_table,
+    coverage_table,
     datasets_table,
     environments_table,
     reproduction_table,
@@ -58,6 +60,7 @@ class ReportInputs:
     published: Published = field(default_factory=Published)
     places: Mapping[str, Place] = field(default_factory=dict)
     profiles: Mapping[str, str] = field(default_factory=dict)
+    coverage: tuple[Coverage, ...] = ()
 
 
 def render(inputs: ReportInputs, output: Path) -> Path:
@@ -96,6 +99,7 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
         "baselines": baselines_table(inputs.baselines),
+        "coverage": coverage_table(inputs.coverage, titles),
     }
 
 

@@ -1,0 +1,38 @@
+"""How much of each profile is measured: planned cells and records, by profile and data set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.campaign import Selection, planned
+from harness.record import Record
+from harness.specification import cell_id
+from harness.study_definition import Study
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Cells of one profile on one data set; ``planned`` counts final cells whose base rate is still open as well."""
+
+    profile: str
+    dataset: str
+    planned: int
+    measured: int
+
+
+def coverage(study: Study, records: Iterable[Record]) -> tuple[Coverage, ...]:
+    """One row for each profile and data set, in the order of the declarations."""
+    known = tuple(records)
+    measured = {record.cell for record in known}
+    rows: list[Coverage] = []
+    for name, profile in study.profiles.items():
+        plan = planned(study, Selection(name), known)
+        wanted = Counter(cell.dataset.name for cell in plan.cells)
+        there = Counter(cell.dataset.name for cell in plan.cells if cell_id(cell) in measured)
+        for family in plan.waiting:
+            wanted[family.dataset] += len(profile.final_repetitions)
+        datasets = dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps)
+        rows += [Coverage(name, dataset, wanted[dataset], there[dataset]) for dataset in datasets]
+    return tuple(rows)

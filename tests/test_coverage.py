@@ -1,0 +1,49 @@
+"""Planned and measured cells by profile and data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sample_record import a_record
+
+from harness.campaign import Selection, planned
+from harness.coverage import Coverage, coverage
+from harness.record import Record
+from harness.specification import Cell, cell_id
+from study.__main__ import STUDY
+
+PROFILE = STUDY.profiles["agreement"]
+SMALL = replace(STUDY, profiles={"agreement": PROFILE})
+
+
+def measured(cell: Cell) -> Record:
+    return replace(a_record(), cell=cell_id(cell), specification=cell)
+
+
+def of(records: list[Record], dataset: str = "trec6") -> Coverage:
+    (row,) = [row for row in coverage(SMALL, records) if row.dataset == dataset]
+    return row
+
+
+def test_final_cells_count_as_planned_before_their_rate_is_chosen_and_after() -> None:
+    tuning = [cell for cell in planned(SMALL, Selection("agreement"), ()).cells if cell.dataset.name == "trec6"]
+    whole = len(tuning) + len(PROFILE.final_repetitions) * 2
+    assert of([]) == Coverage("agreement", "trec6", whole, 0)
+    records = [measured(cell) for cell in tuning]
+    assert of(records[:3]) == Coverage("agreement", "trec6", whole, 3)
+    assert of(records) == Coverage("agreement", "trec6", whole, len(tuning))
+    finals = [measured(cell) for cell in planned(SMALL, Selection("agreement"), records).cells if cell not in tuning]
+    trec = [record for record in finals if record.specification.dataset.name == "trec6"]
+    assert of([*records, *trec]) == Coverage("agreement", "trec6", whole, whole)
+
+
+def test_a_record_of_another_data_set_or_rate_is_not_counted() -> None:
+    cell = next(c for c in planned(SMALL, Selection("agreement"), ()).cells if c.dataset.name == "trec6")
+    assert of([measured(replace(cell, base_rate=0.123))]).measured == 0
+    assert of([measured(cell)], "rt-1k").measured == 0
+
+
+def test_every_profile_and_data_set_has_a_row() -> None:
+    rows = coverage(STUDY, ())
+    assert {row.profile for row in rows} == set(STUDY.profiles)
+    assert all(row.planned > 0 for row in rows)
