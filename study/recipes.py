@@ -36,7 +36,7 @@ COMPACT = Recipe(
     name="compact",
     size=replace(SHIPPED_SIZE, max_vocabulary=10_000),
     general=ShippedModel(
-        "wikipedia-forward", digest="28bcdbea95d4cc24e54d0ae25027775128636f94590251ecf34fd9722be43776"
+        "wikipedia-forward", digest="0585f07024edfbe9d6483916f41353e36da7e4049b15db964dcdcc325258883d"
     ),
     target=LanguageModelRecipe(epochs=4, batch_size=16, bptt=72, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
     classifier=replace(CLASSIFIER, epochs=12),
