@@ -23,6 +23,7 @@ TRAINING_SOURCES = (
     "harness/unfreezing.py",
     "harness/seeds.py",
     "harness/weights.py",
+    "harness/quantised.py",
     "harness/jobs.py",
     "harness/tasks.py",
     "harness/engine.py",
