@@ -14,6 +14,7 @@ from harness.record import Record
 from harness.specification import Implementation
 from harness.statistics import Interval
 
+PRIMARY = "decay"  # the question that the study is named after
 Outcome = Literal["held", "failed", "undecided", "no data"]
 Measure = Literal["test error", "area", "movement of the lowest layer", "movement of the highest LSTM"]
 
@@ -77,7 +78,7 @@ class Claim:
     margin: float
     recipes: tuple[str, ...] | None = None
     datasets: tuple[str, ...] | None = None
-    question: str = "decay"
+    question: str = PRIMARY
 
 
 @dataclass(frozen=True)

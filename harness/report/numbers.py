@@ -14,8 +14,9 @@ from typing import get_args
 import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
-from harness.claims import Claim, Outcome, Protocol, Verdict
+from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict
 from harness.record import Record
+from harness.report.beside_published import Repeated
 from harness.report.listings import commit_text
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers
@@ -35,6 +36,7 @@ def numbers(
     records: Sequence[Record],
     protocol: Protocol,
     baselines: Sequence[BaselineRecord],
+    contrasts: Sequence[Repeated] = (),
 ) -> dict[str, Value]:
     """Map names to texts, counts and lists of names, sorted by name; errors are in percent, differences in points."""
     found = (
@@ -46,6 +48,7 @@ def numbers(
         | _recipe_numbers(records)
         | sweep_numbers(summaries)
         | _baseline_numbers(baselines, summaries)
+        | _published_numbers(contrasts, len(protocol.final_repetitions))
     )
     return dict(sorted(found.items()))
 
@@ -113,7 +116,8 @@ def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> 
     claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
     counts = Counter(verdict.outcome for verdict in verdicts)
     found: dict[str, Value] = {f"outcomes/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
-    found |= {"claims": tuple(claims), "outcomes": len(verdicts)}
+    primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
+    found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
     for claim in claims.values():
         found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
     for verdict in verdicts:
@@ -125,7 +129,8 @@ def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> 
 def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value]:
     key = f"claim/{claim.name}"
     counts = Counter(verdict.outcome for verdict in verdicts)
-    found: dict[str, Value] = {f"{key}/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
+    stated: tuple[Outcome, ...] = OUTCOMES if claim.question == PRIMARY else ("no data",)
+    found: dict[str, Value] = {f"{key}/{_slug(outcome)}": counts[outcome] for outcome in stated}
     return found | {
         f"{key}/sentence": claim.sentence,
         f"{key}/kind": _slug(claim.kind),
@@ -226,6 +231,19 @@ def _baseline_numbers(baselines: Sequence[BaselineRecord], summaries: Sequence[S
             f"baseline/{name}/fine-tuned": percent(min(tuned, default=None)),
         }
     return found
+
+
+def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str, Value]:
+    """Count, for each published table, the contrasts repeated and those whose sign is kept or reversed."""
+    found: dict[str, Value] = {}
+    for table in sorted({row.contrast.after.table for row in contrasts}):
+        judged = [row.verdict(planned) for row in contrasts if row.contrast.after.table == table]
+        counts = Counter(verdict for verdict in judged if verdict is not None)
+        key = f"published/{table}"
+        found |= {f"{key}/measured": counts.total(), f"{key}/kept": counts["kept"]}
+        found |= {f"{key}/reversed": counts["reversed"], f"{key}/undecided": counts["undecided"]}
+        found |= {f"{key}/title": f"Table {table}"}
+    return found | {"published": tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in found))}
 
 
 def _error(best: tuple[float, BaselineRecord]) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 import typst
 
 from harness.report.appearance import svg_bytes
+from harness.report.beside_published import repeat_contrasts
 from harness.report.gallery import gallery
 from harness.report.listings import datasets_table
 from harness.report.numbers import numbers, to_json
@@ -67,7 +68,8 @@ def texts(inputs: ReportInputs) -> dict[str, str]:
     """The generated text files by path: the numbers, and each table as Markdown, LaTeX, CSV and JSON."""
     summaries = summarise(inputs.records, inputs.protocol)
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
-    found = numbers(summaries, verdicts, inputs.records, inputs.protocol, inputs.baselines)
+    contrasts = repeat_contrasts(inputs.published, summaries)
+    found = numbers(summaries, verdicts, inputs.records, inputs.protocol, inputs.baselines, contrasts)
     tables = report_tables(inputs, summaries, verdicts) | {"datasets": datasets_table(inputs.records)}
     files = {NUMBERS: to_json(found)}
     for name, table in tables.items():
