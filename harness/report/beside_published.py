@@ -114,8 +114,8 @@ def contrasts_table(
         "ours, paired by seed with 95 % BCa intervals, not adjusted for their number. Sign compares the differences "
         "alone. The paper's sign is kept or reversed where the sign-flip p value, adjusted by Holm over the contrasts "
         "of one table and data set, measured or not, is at most 0.05 and no pair is missing, else undecided. Paper and "
-        "ours differ in model size, number of labels and base rates: in Table 7 the paper's arms without discr ran at a tenth of the "
-        "base rate, ours are all tuned alike."
+        "ours differ in model size, number of labels and base rates: in Table 7 the paper's arms without discr ran at "
+        "a tenth of the base rate, ours are all tuned alike."
     )
     rows = repeat_contrasts(published, summaries)
     return Table(caption, columns, tuple(_contrast_row(row, titles, planned) for row in rows))
