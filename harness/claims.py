@@ -16,6 +16,7 @@ from harness.statistics import Interval
 
 PRIMARY = "decay"  # the question that the study is named after
 Outcome = Literal["held", "failed", "undecided", "no data"]
+Place = tuple[str, str]  # dataset and recipe
 Measure = Literal["test error", "area", "movement of the lowest layer", "movement of the highest LSTM"]
 
 
@@ -47,7 +48,8 @@ class Family:
 class Selector:
     """One side of a contrast, within one dataset and recipe.
 
-    ``decay`` may be the best: the one with the lowest validation error over the final repetitions. ``rate`` is the one
+    Of several ``decay`` factors it is the best, that with the lowest validation error over the final repetitions, once
+    all of them have all of these. ``rate`` is the one
     that tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset`` is another than the
     claim's. ``measure`` is what is compared, always a fraction: the test error; the area under validation error against
     the log of the base rate (``statistics.area_under_error``, over all base rates); or how far a layer moves, relative
@@ -56,7 +58,7 @@ class Selector:
 
     implementation: Implementation
     arm: str
-    decay: float | Literal["best"]
+    decay: float | tuple[float, ...]
     rate: float | str | None = None
     dataset: str | None = None
     measure: Measure = "test error"
@@ -66,8 +68,8 @@ class Selector:
 class Claim:
     """A sentence with its contrast and rule.
 
-    ``margin`` is a fraction. ``recipes`` and ``datasets`` say where it is claimed; None: wherever there are records.
-    Claims that share a ``question`` are one family of tests (Holm).
+    ``margin`` is a fraction. ``places`` are the datasets and recipes that it is about, with records or without; None:
+    those that have some. Claims that share a ``question`` are one family of tests (Holm), whose size the places fix.
     """
 
     name: str
@@ -76,8 +78,7 @@ class Claim:
     left: Selector
     right: Selector
     margin: float
-    recipes: tuple[str, ...] | None = None
-    datasets: tuple[str, ...] | None = None
+    places: tuple[Place, ...] | None = None
     question: str = PRIMARY
 
 
@@ -127,11 +128,8 @@ def tuning_errors(records: Iterable[Record], protocol: Protocol) -> dict[Family,
 def chosen_rates(records: Iterable[Record], protocol: Protocol) -> dict[Family, float]:
     """Choose the base rate of each family: lowest mean validation error over the tuning repetitions; ties: the lower.
 
-    A family without tuning records takes its only rate. One whose tuning is not complete for any rate is left out:
-    its choice is still open.
-
-    Raises:
-        ClaimsError: when a family has several rates and no tuning records to choose by.
+    A family without tuning records takes its only rate. One with several rates and nothing to choose by, or whose
+    tuning is not complete for any rate, is left out: its choice is still open.
     """
     records = tuple(records)
     tuned = tuning_errors(records, protocol)
@@ -140,22 +138,14 @@ def chosen_rates(records: Iterable[Record], protocol: Protocol) -> dict[Family, 
     for record in records:
         if family_of(record) not in tuned:
             untuned.setdefault(family_of(record), set()).add(record.specification.base_rate)
-    for family, rates in untuned.items():
-        if len(rates) > 1:
-            listed = ", ".join(f"{rate:g}" for rate in sorted(rates))
-            raise ClaimsError(
-                f"{family}: base rates {listed} and no tuning repetition {protocol.tuning_repetitions} to choose by; "
-                "run the tuning cells, or leave all but one rate out"
-            )
-        chosen[family] = min(rates)
-    return chosen
+    return chosen | {family: min(rates) for family, rates in untuned.items() if len(rates) == 1}
 
 
 def final_records(records: Iterable[Record], protocol: Protocol) -> dict[Family, dict[int, Record]]:
     """Select the records that are reported: by family, then repetition, at the chosen rate.
 
     Raises:
-        ClaimsError: when a cell occurs twice, or as :func:`chosen_rates`.
+        ClaimsError: when a cell occurs twice.
     """
     records = tuple(records)
     chosen = chosen_rates(records, protocol)

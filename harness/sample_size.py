@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,10 @@ SIGNIFICANCE = 0.05
 MOST_PAIRS = 10_000
 
 
-def pairs_for_difference(differences: npt.ArrayLike, from_value: float = 0.0) -> int | None:
-    """Pairs with which a two-sided t test tells the mean of ``differences`` from ``from_value``, with a power of 0.8.
+def pairs_for_difference(differences: npt.ArrayLike, from_value: float = 0.0, sides: Literal[1, 2] = 2) -> int | None:
+    """Pairs with which a t test tells the mean of ``differences`` from ``from_value``, with a power of 0.8.
+
+    The test has one side or two, each way at a level of 0.05.
 
     Returns:
         None where no number up to ``MOST_PAIRS`` would, or fewer than two differences are given.
@@ -31,7 +34,8 @@ def pairs_for_difference(differences: npt.ArrayLike, from_value: float = 0.0) ->
     if spread == 0:
         return 2 if distance > 0 else None
     power = TTestPower()
-    return _fewest(lambda pairs: float(power.power(distance / spread, pairs, SIGNIFICANCE, alternative="two-sided")))
+    towards = "two-sided" if sides == 2 else "larger"
+    return _fewest(lambda pairs: float(power.power(distance / spread, pairs, SIGNIFICANCE, alternative=towards)))
 
 
 def pairs_for_equivalence(differences: npt.ArrayLike, margin: float) -> int | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.claims import ClaimsError, Family, Protocol, Selector, chosen_rates, family_of, tuning_errors
+from harness.claims import ClaimsError, Family, Place, Protocol, Selector, chosen_rates, family_of, tuning_errors
 from harness.record import Record
 from harness.statistics import area_under_error
 
-Place = tuple[str, str]  # dataset and recipe
 Finals = Mapping[float, Mapping[int, Record]]  # final repetitions by base rate
 
 
@@ -31,7 +30,7 @@ def gather(records: Iterable[Record], protocol: Protocol) -> Evidence:
     """Sort the records.
 
     Raises:
-        ClaimsError: when a cell occurs twice, or a family has several rates and nothing to choose by.
+        ClaimsError: when a cell occurs twice.
     """
     records = tuple(records)
     tuned = tuning_errors(records, protocol)
@@ -84,17 +83,19 @@ def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
 
 
 def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Family | None:
-    dataset, recipe = place
-    if selector.decay != "best":
-        return Family(selector.dataset or dataset, recipe, selector.implementation, selector.arm, selector.decay)
+    decays = selector.decay if isinstance(selector.decay, tuple) else (selector.decay,)
+    first, *others = (
+        Family(selector.dataset or place[0], place[1], selector.implementation, selector.arm, decay) for decay in decays
+    )
+    if not others:
+        return first
     errors: dict[Family, float] = {}
-    for family, rate in evidence.chosen.items():
-        like = replace(family, decay=1.0)
-        if like == Family(selector.dataset or dataset, recipe, selector.implementation, selector.arm, 1.0):
-            finals = evidence.finals.get(family, {}).get(rate, {})
-            if len(finals) == len(protocol.final_repetitions):
-                errors[family] = sum(record.result.validation.error for record in finals.values())
-    return min(errors, key=lambda family: (errors[family], family.decay), default=None)
+    for family in (first, *others):
+        finals = evidence.finals.get(family, {}).get(evidence.chosen.get(family, 0.0), {})
+        if len(finals) < len(protocol.final_repetitions):
+            return None
+        errors[family] = sum(record.result.validation.error for record in finals.values())
+    return min(errors, key=lambda family: (errors[family], family.decay))
 
 
 def _value(selector: Selector, record: Record) -> float | None:

@@ -28,11 +28,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.claims import Claim, Outcome, Protocol, Verdict
+from harness.claims import Claim, Outcome, Place, Protocol, Verdict
 from harness.crossed import crossed_interval, unpack_correct
 from harness.record import Record
 from harness.sample_size import pairs_for_difference, pairs_for_equivalence
-from harness.sides import Evidence, Place, gather, records_of, values_of
+from harness.sides import Evidence, gather, records_of, values_of
 from harness.statistics import Interval, equivalence, holm, mean_interval, non_inferiority, paired_difference
 
 SIGNIFICANCE = 0.05
@@ -48,9 +48,7 @@ def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Proto
     judged = [
         _judge(claim, place, evidence, protocol)
         for claim in claims
-        for place in evidence.places
-        if (claim.recipes is None or place[1] in claim.recipes)
-        and (claim.datasets is None or place[0] in claim.datasets)
+        for place in (evidence.places if claim.places is None else claim.places)
     ]
     verdicts = [verdict for verdict, _ in judged]
     for question in dict.fromkeys(verdict.claim.question for verdict in verdicts):
@@ -153,7 +151,7 @@ def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> 
         nearest = margin if mean > 0 else -margin
         fail = pairs_for_difference(differences, from_value=nearest) if abs(mean) > margin else None
     else:
-        hold = pairs_for_difference(differences, from_value=margin) if mean < margin else None
+        hold = pairs_for_difference(differences, from_value=margin, sides=1) if mean < margin else None
         fail = pairs_for_difference(differences, from_value=margin) if mean > margin else None
     return min((pairs for pairs in (hold, fail) if pairs is not None), default=None)
 

@@ -10,8 +10,7 @@ from study.corpora import WIKIPEDIA
 from study.recipes import SHIPPED_SIZE
 
 # Less than one pass over the text leaves nothing to learn by heart, so of dropout there is only a tenth of what
-# fine-tuning uses. Weight decay and the activation penalties are as strong as fine-tuning's and more: without them the
-# weights grow until cells saturate, and such a model can hardly be fine-tuned.
+# fine-tuning uses. Weight decay and activation penalties keep the weights at the scale that fine-tuning's rates expect.
 FORWARD = PretrainingRecipe(
     name="wikipedia-forward",
     corpus=WIKIPEDIA,

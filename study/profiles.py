@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.specification import Arm, Dataset, Implementation, Recipe
+from harness.specification import Arm, Implementation, Recipe
 from harness.study_definition import Profile, Sweep
 from study.arms import ARMS, DECAYS
 from study.datasets import DATASETS, FEWER_LABELS
@@ -18,6 +18,7 @@ BASE_RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)  # a factor of 2;
 COMPACT_RATES = (0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # for every arm of the recipe
 PAPER_RATES = (0.0025, 0.005, 0.01, 0.02)
 MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one that isolates the decay
+MINI_DATASETS = ("rt-1k", "imdb-pip-200", "trec6", "ag-1k", "imdb-1k")
 COMPACT_DATASETS = ("rt-1k", "trec6", "ag-1k", "imdb-1k")
 LONG_DOCUMENTS = ("imdb-1k",)
 
@@ -34,14 +35,17 @@ TABLE_7 = (
 TABLE_6 = tuple(arm for name, arm in ARMS.items() if name == "no-target-lm" or name.startswith("lm-"))
 
 
+def compact_recipe(dataset: str) -> Recipe:
+    """The recipe of the shipped language model for a data set's length of documents."""
+    return COMPACT_LONG if dataset in LONG_DOCUMENTS else COMPACT
+
+
 def _compact(dataset: str, arm: Arm, decays: tuple[float, ...], implementation: Implementation = "torch") -> Sweep:
-    recipe = COMPACT_LONG if dataset in LONG_DOCUMENTS else COMPACT
-    return Sweep(DATASETS[dataset], recipe, implementation, arm, decays, COMPACT_RATES)
+    return Sweep(DATASETS[dataset], compact_recipe(dataset), implementation, arm, decays, COMPACT_RATES)
 
 
-def _main(dataset: Dataset, recipe: Recipe, implementation: Implementation, decays: tuple[float, ...]) -> Sweep:
-    rates = {"mini": BASE_RATES, "paper": PAPER_RATES}[recipe.name]
-    return Sweep(dataset, recipe, implementation, MAIN_ARM, decays, rates)
+def _mini(dataset: str, implementation: Implementation, decays: tuple[float, ...]) -> Sweep:
+    return Sweep(DATASETS[dataset], MINI, implementation, MAIN_ARM, decays, BASE_RATES)
 
 
 def _tuned(name: str, description: str, sweeps: Iterable[Sweep]) -> Profile:
@@ -69,7 +73,7 @@ PROFILES = {
             "quick",
             "uniform and 2.6 in both implementations, two seeds, on data that pip brings",
             (
-                _main(DATASETS[dataset], MINI, implementation, CORE_DECAYS)
+                _mini(dataset, implementation, CORE_DECAYS)
                 for dataset in ("rt-1k", "imdb-pip-200")
                 for implementation in IMPLEMENTATIONS
             ),
@@ -79,8 +83,8 @@ PROFILES = {
             "full",
             "the decay sweep in torch and the core contrast in fastai, tuned, all seeds",
             (
-                _main(DATASETS[dataset], MINI, implementation, decays)
-                for dataset in ("rt-1k", "imdb-pip-200", "trec6", "ag-1k", "imdb-1k")
+                _mini(dataset, implementation, decays)
+                for dataset in MINI_DATASETS
                 for implementation, decays in zip(IMPLEMENTATIONS, (DECAYS, CORE_DECAYS), strict=True)
             ),
         ),
@@ -130,12 +134,15 @@ PROFILES = {
         _tuned(
             "paper",
             "the full-size model on the paper's data sets; needs a GPU and the data",
-            (_main(DATASETS[dataset], PAPER, "torch", CORE_DECAYS) for dataset in ("imdb-1k", "trec6", "ag-1k")),
+            (
+                Sweep(DATASETS[dataset], PAPER, "torch", MAIN_ARM, CORE_DECAYS, PAPER_RATES)
+                for dataset in ("imdb-1k", "trec6", "ag-1k")
+            ),
         ),
         _untuned(
             "canary",
             "one discriminative cell of each implementation, for continuous integration",
-            (_main(DATASETS["rt-1k"], MINI, implementation, (2.6,)) for implementation in IMPLEMENTATIONS),
+            (_mini("rt-1k", implementation, (2.6,)) for implementation in IMPLEMENTATIONS),
             PROTOCOL.final_repetitions[:1],
         ),
     )

@@ -57,17 +57,26 @@ def test_a_side_may_be_of_another_data_set():
     assert read(replace(SIDE, dataset="trec6"), records) == {0: 0.5}
 
 
-def test_the_best_decay_is_that_of_the_lowest_validation_error_among_complete_families():
-    complete = [*finals([0.30] * 4, decay=1.0), *finals([0.25] * 4, decay=2.6), *finals([0.27] * 4, decay=6.76)]
-    assert read(replace(SIDE, decay="best"), complete) == dict.fromkeys(range(4), 0.25)
-    partial = [*complete, *finals([0.01] * 3, decay=4.192)]
-    assert read(replace(SIDE, decay="best"), partial) == dict.fromkeys(range(4), 0.25)
-    other_arm = [*complete, *finals([0.01] * 4, decay=1.0, arm="freez+stlr")]
-    assert read(replace(SIDE, decay="best"), other_arm) == dict.fromkeys(range(4), 0.25)
+def with_other_test_error(record):
+    """A test error that says the opposite of the validation error, by which alone anything may be chosen."""
+    test = replace(record.result.test, error=1 - record.result.test.error)
+    return replace(record, result=replace(record.result, test=test))
 
 
-def test_the_area_is_that_of_each_repetition_over_all_rates_that_were_tuned():
+def test_of_several_decays_the_best_by_validation_error_is_read_once_all_are_complete():
+    errors = {1.0: 0.30, 2.6: 0.25, 6.76: 0.27}
+    records = [record for decay, error in errors.items() for record in finals([error] * 4, decay=decay)]
+    records = list(map(with_other_test_error, records))
+    side = replace(SIDE, decay=(1.0, 2.6, 6.76))
+    assert read(side, records) == dict.fromkeys(range(4), 0.75)
+    assert read(side, [*records, *finals([0.01] * 4, decay=4.192)]) == dict.fromkeys(range(4), 0.75)
+    assert read(side, records[:-1]) == {}
+    assert read(replace(SIDE, decay=(1.0, 2.6, 4.192)), records) == {}
+
+
+def test_the_area_is_that_of_validation_errors_over_all_rates_that_were_tuned():
     records = [*tuned(0.008), *finals([0.2, 0.3, 0.1], rate=0.008), *finals([0.4, 0.3], rate=0.004)]
+    records = list(map(with_other_test_error, records))
     assert read(replace(SIDE, measure="area"), records) == pytest.approx({0: 0.3, 1: 0.3})
     assert read(replace(SIDE, measure="area"), finals([0.2])) == {}
 
@@ -92,8 +101,8 @@ def test_a_cell_with_two_records_is_an_error():
         gather([*finals([0.2]), *finals([0.2])], PROTOCOL)
 
 
-def claim(kind, right, question="one", datasets=None):
-    return Claim(f"{kind}-{question}", "…", kind, SIDE, right, 0.005, datasets=datasets, question=question)
+def claim(kind, right, question="one", places=None):
+    return Claim(f"{kind}-{question}", "…", kind, SIDE, right, 0.005, places=places, question=question)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +131,19 @@ def test_p_values_are_adjusted_within_one_question():
     assert first.p == second.p == pytest.approx(0.25)
 
 
-def test_a_claim_about_some_data_sets_is_judged_there_alone():
+def test_a_claim_is_judged_where_it_is_claimed_with_records_or_without():
     records = [*finals([0.2]), *finals([0.3], name="trec6")]
-    judged = evaluate([claim("superior", replace(SIDE, decay=1.0), datasets=("trec6",))], records, PROTOCOL)
+    judged = evaluate([claim("superior", replace(SIDE, decay=1.0), places=(("trec6", "mini"),))], records, PROTOCOL)
     assert [verdict.dataset for verdict in judged] == ["trec6"]
+    (nowhere,) = evaluate([claim("superior", replace(SIDE, decay=1.0), places=(("ag-1k", "mini"),))], records, PROTOCOL)
+    assert nowhere.outcome == "no data"
+
+
+def test_places_without_records_make_the_tests_of_a_question_no_fewer():
+    records = [*finals([0.20, 0.21, 0.19, 0.2]), *finals([0.3, 0.3, 0.31, 0.3], decay=1.0)]
+    places = (PLACE, ("trec6", "mini"), ("ag-1k", "mini"))
+    first, *_ = evaluate([claim("superior", replace(SIDE, decay=1.0), places=places)], records, PROTOCOL)
+    assert first.p == pytest.approx(3 * 0.125)
 
 
 def with_fewer_labels(record):
@@ -134,16 +152,10 @@ def with_fewer_labels(record):
 
 
 def test_items_vary_only_where_both_sides_have_test_errors_on_the_same_texts():
-    fewer = [
-        replace(
-            r,
-            specification=replace(r.specification, dataset=replace(r.specification.dataset, name="rt-100", labels=100)),
-        )
-        for r in finals([0.3, 0.29])
-    ]
+    fewer = [with_fewer_labels(record) for record in finals([0.3, 0.29])]
     records = [*finals([0.2, 0.21]), *fewer, *finals([0.3, 0.29], name="trec6")]
     same, other, moved = (
-        evaluate([claim("not inferior", side, datasets=("rt-1k",))], records, PROTOCOL)[0]
+        evaluate([claim("not inferior", side, places=(PLACE,))], records, PROTOCOL)[0]
         for side in (
             replace(SIDE, dataset="rt-100"),
             replace(SIDE, dataset="trec6"),

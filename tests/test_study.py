@@ -10,8 +10,10 @@ import pytest
 from harness.claims import Claim, Selector
 from harness.plan import plan
 from harness.specification import Cell, cell_id
+from harness.statistics import smallest_sign_flip_p
 from harness.study_definition import Profile, Sweep
 from harness.unfreezing import trainable_groups
+from harness.verdicts import comparisons, evaluate
 from study.__main__ import STUDY
 from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS, with_decay
 
@@ -127,36 +129,46 @@ def test_what_is_published_names_arms_and_datasets_of_the_study_and_rows_of_one_
 
 
 @pytest.mark.parametrize("claim", STUDY.claims, ids=lambda claim: claim.name)
-def test_both_sides_of_a_claim_are_run_with_all_repetitions(claim: Claim) -> None:
-    for side in (claim.left, claim.right):
-        assert any(answers(sweep, side, claim) for sweep in repeated_sweeps())
-    assert claim.datasets is None or set(claim.datasets) <= set(STUDY.datasets)
+def test_both_sides_of_a_claim_are_run_with_all_repetitions_wherever_it_is_claimed(claim: Claim) -> None:
+    assert claim.places
+    for dataset, recipe in claim.places:
+        for side in (claim.left, claim.right):
+            answering = [s for s in sweeps_of(side.dataset or dataset, recipe) if answers(s, side)]
+            assert answering, (dataset, recipe, side)
 
 
-def repeated_sweeps() -> list[Sweep]:
-    planned = STUDY.protocol.final_repetitions
-    return [
-        sweep for profile in STUDY.profiles.values() if profile.final_repetitions == planned for sweep in profile.sweeps
-    ]
+def sweeps_of(dataset: str, recipe: str) -> list[Sweep]:
+    """Sweeps of one place by profiles that run all repetitions."""
+    repetitions = STUDY.protocol.final_repetitions
+    profiles = [profile for profile in STUDY.profiles.values() if profile.final_repetitions == repetitions]
+    sweeps = [sweep for profile in profiles for sweep in profile.sweeps]
+    return [sweep for sweep in sweeps if (sweep.dataset.name, sweep.recipe.name) == (dataset, recipe)]
 
 
-def answers(sweep: Sweep, side: Selector, claim: Claim) -> bool:
+def answers(sweep: Sweep, side: Selector) -> bool:
     """Whether a sweep runs what one side of a claim reads."""
-    datasets = (side.dataset,) if side.dataset else claim.datasets
     every_rate = side.measure == "area" or side.rate is not None
+    decays = side.decay if isinstance(side.decay, tuple) else (side.decay,)
     return (
         (sweep.implementation, sweep.arm.name) == (side.implementation, side.arm)
-        and (side.decay == "best" or side.decay in sweep.decays)
-        and (claim.recipes is None or sweep.recipe.name in claim.recipes)
-        and (datasets is None or sweep.dataset.name in datasets)
+        and set(decays) <= set(sweep.decays)
         and (sweep.final_at == "each") == every_rate
         and (not isinstance(side.rate, float) or side.rate in sweep.base_rates)
     )
 
 
-def test_a_rate_that_another_arm_chooses_is_one_of_an_arm_tuned_on_the_same_rates() -> None:
-    tuned = [sweep for profile in STUDY.profiles.values() for sweep in profile.sweeps if sweep.final_at == "tuned"]
-    for claim in STUDY.claims:
-        for side in (claim.left, claim.right):
-            if isinstance(side.rate, str):
-                assert any(sweep.arm.name == side.rate and 1.0 in sweep.decays for sweep in tuned)
+def test_an_arm_whose_rate_a_side_takes_is_tuned_on_the_rates_at_which_the_side_is_run() -> None:
+    sides = [
+        (place, side) for claim in STUDY.claims for place in claim.places or () for side in (claim.left, claim.right)
+    ]
+    for place, side in sides:
+        if isinstance(side.rate, str):
+            (run,) = [sweep for sweep in sweeps_of(*place) if answers(sweep, side)]
+            (chooser,) = {s.base_rates for s in sweeps_of(*place) if s.arm.name == side.rate and s.final_at == "tuned"}
+            assert chooser == run.base_rates
+
+
+def test_every_question_can_be_answered_with_the_planned_pairs() -> None:
+    verdicts = evaluate(STUDY.claims, (), STUDY.protocol)
+    for question, tests in comparisons(verdicts).items():
+        assert tests * smallest_sign_flip_p(len(STUDY.protocol.final_repetitions)) <= 0.05, question

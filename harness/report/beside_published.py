@@ -27,7 +27,8 @@ Way = tuple[str, Implementation]  # recipe and implementation: one way in which 
 class Repeated:
     """A published contrast on one dataset and ours, after minus before, as fractions; ``way`` absent: not measured.
 
-    ``p`` is the sign-flip p value, Holm-adjusted over the measured contrasts of the same table, dataset and way.
+    ``p`` is the sign-flip p value, Holm-adjusted over all contrasts of the table on this dataset in this way; those
+    that are not measured count with p = 1.
     """
 
     contrast: PublishedContrast
@@ -67,24 +68,28 @@ def repeat_contrasts(published: Published, summaries: Sequence[Summary]) -> tupl
             pairs = {way: _difference(contrast, (dataset, way), summaries) for way in _ways(summaries)}
             measured = [Repeated(contrast, dataset, difference, way, pair) for way, pair in pairs.items() if pair]
             found += measured or [Repeated(contrast, dataset, difference, None, None)]
-    return _adjusted(found)
+    return _adjusted(found, published)
 
 
-def _adjusted(rows: Sequence[Repeated]) -> tuple[Repeated, ...]:
+def _adjusted(rows: Sequence[Repeated], published: Published) -> tuple[Repeated, ...]:
     """Adjust the p values of each family of contrasts; those that claim no sign are not tested."""
-    families: dict[tuple[object, ...], list[int]] = {}
+    families: dict[tuple[str, str, Way], list[int]] = {}
     for index, row in enumerate(rows):
-        if row.ours is not None and row.published != 0:
+        if row.ours is not None and row.way is not None and row.published != 0:
             families.setdefault((row.contrast.after.table, row.dataset, row.way), []).append(index)
     adjusted = list(rows)
-    for indices in families.values():
-        for index, p in zip(indices, holm([_p(rows[index]) for index in indices]), strict=True):
+    for (table, dataset, _), indices in families.items():
+        missing = _signed(published, table, dataset) - len(indices)
+        ps = [rows[index].ours.p for index in indices]  # type: ignore[union-attr]
+        for index, p in zip(indices, holm([*ps, *[1.0] * missing]), strict=False):
             adjusted[index] = replace(rows[index], p=p)
     return tuple(adjusted)
 
 
-def _p(row: Repeated) -> float:
-    return 1.0 if row.ours is None else row.ours.p
+def _signed(published: Published, table: str, dataset: str) -> int:
+    """How many contrasts of a table have a sign on a dataset."""
+    contrasts = [contrast for contrast in published.contrasts if contrast.after.table == table]
+    return sum(contrast.after.percent[dataset] != contrast.before.percent[dataset] for contrast in contrasts)
 
 
 def contrasts_table(
@@ -108,9 +113,9 @@ def contrasts_table(
         "What each step changes in the validation error, in percentage points: in the paper, one run each, and in "
         "ours, paired by seed with 95 % BCa intervals, not adjusted for their number. Sign compares the differences "
         "alone. The paper's sign is kept or reversed where the sign-flip p value, adjusted by Holm over the contrasts "
-        "of one table and data set, is at most 0.05 and no pair is missing, else undecided. Paper and ours differ in "
-        "model size, number of labels and base rates: in Table 7 the paper's arms without discr ran at a tenth of the "
-        "base rate, ours are all tuned alike."
+        "of one table and data set, measured or not, is at most 0.05 and no pair is missing, else undecided. Paper and "
+        "ours differ in model size, number of labels and base rates: in Table 7 the paper's arms without discr ran at "
+        "a tenth of the base rate, ours are all tuned alike."
     )
     rows = repeat_contrasts(published, summaries)
     return Table(caption, columns, tuple(_contrast_row(row, titles, planned) for row in rows))
@@ -147,7 +152,11 @@ def _find(arm: PublishedArm, place: tuple[str, Way], summaries: Sequence[Summary
     dataset, (recipe, implementation) = place
     family = Family(dataset, recipe, implementation, arm.arm or "", arm.decay)
     summary = find(summaries, family)
-    return summary if summary is not None and summary.finals else None
+    if summary is None or not summary.finals:
+        return None
+    # Only arms that were tuned on as many base rates as any other can be set beside one another.
+    grid = {rate for s in summaries if (s.family.dataset, s.family.recipe) == (dataset, recipe) for rate in s.tried}
+    return summary if set(summary.tried) == grid else None
 
 
 def _difference(

@@ -122,7 +122,7 @@ def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> 
         found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
     for verdict in verdicts:
         place = f"{verdict.dataset}/{verdict.recipe}"
-        found |= _judged(verdict, f"verdict/{verdict.claim.name}/{place}", titles[place])
+        found |= _judged(verdict, f"verdict/{verdict.claim.name}/{place}", titles.get(place, place))
     return found
 
 

@@ -87,9 +87,16 @@ def test_a_sign_is_kept_or_reversed_where_ten_pairs_tell(difference, verdict):
     assert row.verdict(11) == "undecided"  # a pair is missing
 
 
-def test_p_values_are_adjusted_over_the_contrasts_of_a_table_and_data_set():
-    twice = replace(PAPER, contrasts=(PublishedContrast(PLAIN, DISCR), PublishedContrast(PLAIN, DISCR)))
-    alone = [row.p for row in repeat_contrasts(PAPER, summaries()) if row.way]
-    both = [row.p for row in repeat_contrasts(twice, summaries()) if row.way]
-    assert alone == pytest.approx([0.5])
-    assert both == pytest.approx([1.0, 1.0])
+def test_p_values_are_adjusted_over_the_contrasts_of_a_table_and_data_set_measured_or_not():
+    once = replace(PAPER, contrasts=(PublishedContrast(PLAIN, DISCR),))
+    assert [row.p for row in repeat_contrasts(once, summaries()) if row.way] == pytest.approx([0.5])
+    assert [row.p for row in repeat_contrasts(PAPER, summaries()) if row.way] == pytest.approx([1.0])
+    unsigned = replace(once, contrasts=(*once.contrasts, PublishedContrast(DISCR, DISCR)))
+    assert min(row.p for row in repeat_contrasts(unsigned, summaries()) if row.way) == pytest.approx(0.5)
+
+
+def test_an_arm_tuned_at_fewer_rates_than_another_is_not_set_beside_it():
+    sides = ((1.0, (0.004, 0.008)), (2.6, (0.008,)))
+    tuning = [make_record(cell(decay=d, rate=r, repetition=100), error=0.3) for d, rates in sides for r in rates]
+    finals = [make_record(cell(decay=d, rate=rates[0], repetition=n), error=0.3) for d, rates in sides for n in (0, 1)]
+    assert {row.sign for row in repeat_contrasts(PAPER, summarise([*tuning, *finals], PROTOCOL))} == {"not measured"}
