@@ -16,7 +16,7 @@ import numpy as np
 from harness.baseline_evidence import BaselineRecord
 from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict
 from harness.record import Record
-from harness.report.beside_published import Repeated
+from harness.report.beside_published import Kept, Repeated
 from harness.report.listings import commit_text
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers
@@ -240,8 +240,9 @@ def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str,
         judged = [row.verdict(planned) for row in contrasts if row.contrast.after.table == table]
         counts = Counter(verdict for verdict in judged if verdict is not None)
         key = f"published/{table}"
-        found |= {f"{key}/measured": counts.total(), f"{key}/kept": counts["kept"]}
-        found |= {f"{key}/reversed": counts["reversed"], f"{key}/undecided": counts["undecided"]}
+        found[f"{key}/measured"] = counts.total()
+        for verdict in get_args(Kept):
+            found[f"{key}/{verdict}"] = counts[verdict] if counts else ABSENT
         found |= {f"{key}/title": f"Table {table}"}
     return found | {"published": tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in found))}
 
