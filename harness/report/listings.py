@@ -15,7 +15,7 @@ from harness.verdicts import comparisons
 
 
 def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], planned: int) -> Table:
-    """Build one row for each claim and dataset; ``planned`` is the number of pairs of a complete study."""
+    """Build one row for each claim and dataset, those without data last; ``planned``: pairs of a complete study."""
     columns = (
         Column("Claim"),
         Column("Dataset"),
@@ -40,7 +40,7 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
             ABSENT if verdict.deciding is None else f"{verdict.deciding}",
             bracketed(verdict.with_items, signed=True),
         )
-        for verdict in verdicts
+        for verdict in sorted(verdicts, key=lambda verdict: verdict.outcome == "no data")
     )
     caption = (
         "Differences in percentage points, paired by seed, of test error where the claim names nothing else. A lower "
