@@ -49,11 +49,10 @@ class Selector:
     """One side of a contrast, within one dataset and recipe.
 
     Of several ``decay`` factors it is the best, that with the lowest validation error over the final repetitions, once
-    all of them have all of these. ``rate`` is the one
-    that tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset`` is another than the
-    claim's. ``measure`` is what is compared, always a fraction: the test error; the area under validation error against
-    the log of the base rate (``statistics.area_under_error``, over all base rates); or how far a layer moves, relative
-    to its weights before.
+    all of them have all of these. ``rate`` is the one that tuning chose (None), a number, or the name of an arm whose
+    tuned rate is taken. ``dataset`` is another than the claim's. ``measure`` is what is compared, always a fraction:
+    the test error; the area under validation error against the log of the base rate (``statistics.area_under_error``,
+    over all base rates); or how far a layer moves, relative to its weights before.
     """
 
     implementation: Implementation

@@ -79,18 +79,9 @@ def equivalence(a: npt.ArrayLike, b: npt.ArrayLike, margin: float) -> float:
     A single pair gives 1: it carries no information on the spread.
 
     Raises:
-        ValueError: as :func:`paired_difference`, or when ``margin`` is not positive.
+        ValueError: as :func:`non_inferiority`.
     """
-    if margin <= 0:
-        raise ValueError(f"an equivalence margin must be positive, got {margin}")
-    differences = _differences(a, b)
-    if len(differences) == 1:
-        return 1.0
-    if _constant(differences):
-        return 0.0 if abs(differences.mean()) < margin else 1.0
-    above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
-    below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
-    return float(max(above, below))
+    return max(non_inferiority(a, b, margin), non_inferiority(b, a, margin))
 
 
 def non_inferiority(a: npt.ArrayLike, b: npt.ArrayLike, margin: float) -> float:
@@ -100,7 +91,7 @@ def non_inferiority(a: npt.ArrayLike, b: npt.ArrayLike, margin: float) -> float:
     gives 1.
 
     Raises:
-        ValueError: as :func:`equivalence`.
+        ValueError: as :func:`paired_difference`, or when ``margin`` is not positive.
     """
     if margin <= 0:
         raise ValueError(f"a margin must be positive, got {margin}")
