@@ -17,6 +17,7 @@ from harness.statistics import Interval
 PRIMARY = "decay"  # the question that the study is named after
 Outcome = Literal["held", "failed", "undecided", "no data"]
 Place = tuple[str, str]  # dataset and recipe
+Choice = Literal["lowest error", "least movement", "most movement"]
 Measure = Literal["test error", "area", "movement of the lowest layer", "movement of the highest LSTM"]
 
 
@@ -48,11 +49,12 @@ class Family:
 class Selector:
     """One side of a contrast, within one dataset and recipe.
 
-    Of several ``decay`` factors it is the best, that with the lowest validation error over the final repetitions, once
-    all of them have all of these. ``rate`` is the one that tuning chose (None), a number, or the name of an arm whose
-    tuned rate is taken. ``dataset`` is another than the claim's. ``measure`` is what is compared, always a fraction:
-    the test error; the area under validation error against the log of the base rate (``statistics.area_under_error``,
-    over all base rates); or how far a layer moves, relative to its weights before.
+    Of several ``decay`` factors it is the one that ``chosen_by`` names, over the final repetitions and once all factors
+    have all of these: that with the lowest validation error, or whose lowest layer moves least or most. ``rate`` is the
+    one that tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset`` is another than
+    the claim's. ``measure`` is what is compared, always a fraction: the test error; the area under validation error
+    against the log of the base rate (``statistics.area_under_error``, over all base rates); or how far a layer moves,
+    relative to its weights before.
     """
 
     implementation: Implementation
@@ -61,6 +63,7 @@ class Selector:
     rate: float | str | None = None
     dataset: str | None = None
     measure: Measure = "test error"
+    chosen_by: Choice = "lowest error"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -89,13 +90,22 @@ def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Prot
     )
     if not others:
         return first
-    errors: dict[Family, float] = {}
+    ranks: dict[Family, float] = {}
     for family in (first, *others):
         finals = evidence.finals.get(family, {}).get(evidence.chosen.get(family, 0.0), {})
         if len(finals) < len(protocol.final_repetitions):
             return None
-        errors[family] = sum(record.result.validation.error for record in finals.values())
-    return min(errors, key=lambda family: (errors[family], family.decay))
+        ranks[family] = sum(_rank(selector, record) for record in finals.values())
+    return min(ranks, key=lambda family: (ranks[family], family.decay))
+
+
+def _rank(selector: Selector, record: Record) -> float:
+    """What the chosen decay has the lowest sum of; weights that are not finite have moved without bound."""
+    if selector.chosen_by == "lowest error":
+        return record.result.validation.error
+    moved = record.result.displacement[record.result.rates.groups[0]]
+    distance = math.inf if moved is None else moved
+    return distance if selector.chosen_by == "least movement" else -distance
 
 
 def _value(selector: Selector, record: Record) -> float | None:

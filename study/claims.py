@@ -126,6 +126,17 @@ CLAIMS = (
         question="layers",
     ),
     Claim(
+        "moving-less-predicts-lower-error",
+        "Of the decay factors, each tuned, the one whose embedding moves least has a lower test error than the one "
+        "whose embedding moves most.",
+        "superior",
+        replace(_TORCH, decay=DECAYS, chosen_by="least movement"),
+        replace(_TORCH, decay=DECAYS, chosen_by="most movement"),
+        MARGIN,
+        places=COMPACT_PLACES,
+        question="layers",
+    ),
+    Claim(
         "implementations-agree-discriminative",
         "At decay 2.6 the two implementations have the same test error, within the margin.",
         "equivalent",

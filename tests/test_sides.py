@@ -74,6 +74,27 @@ def test_of_several_decays_the_best_by_validation_error_is_read_once_all_are_com
     assert read(replace(SIDE, decay=(1.0, 2.6, 4.192)), records) == {}
 
 
+def moved_by(distance, record):
+    """The record with another movement of its lowest layer."""
+    return replace(
+        record, result=replace(record.result, displacement=dict.fromkeys(GROUPS, 0.5) | {GROUPS[0]: distance})
+    )
+
+
+def test_of_several_decays_that_whose_lowest_layer_moves_least_or_most_may_be_read():
+    moves = {1.0: (0.3, 0.30), 2.6: (0.1, 0.35), 6.76: (None, 0.40)}
+    records = [
+        moved_by(distance, record)
+        for decay, (distance, error) in moves.items()
+        for record in finals([error] * 4, decay=decay)
+    ]
+    side = replace(SIDE, decay=(1.0, 2.6, 6.76))
+    assert read(replace(side, chosen_by="least movement"), records) == dict.fromkeys(range(4), 0.35)
+    assert read(replace(side, chosen_by="most movement"), records) == dict.fromkeys(range(4), 0.40)
+    assert read(replace(side, chosen_by="most movement", decay=(1.0, 2.6)), records) == dict.fromkeys(range(4), 0.30)
+    assert read(replace(side, chosen_by="least movement"), records[:-1]) == {}
+
+
 def test_the_area_is_that_of_validation_errors_over_all_rates_that_were_tuned():
     records = [*tuned(0.008), *finals([0.2, 0.3, 0.1], rate=0.008), *finals([0.4, 0.3], rate=0.004)]
     records = list(map(with_other_test_error, records))
