@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness import baseline_evidence, evidence, machine_commands, options
+from harness import baseline_evidence, claim_history, evidence, machine_commands, options
 from harness.campaign import (
     Selection,
     SpecificationError,
@@ -48,6 +48,7 @@ EXPECTED = (
     ConflictingResultError,
     CorpusError,
     EvidenceError,
+    claim_history.HistoryError,
     InvalidRecord,
     OSError,
     PaperError,
@@ -174,6 +175,14 @@ def export(
     """Add the run store's records to the committed evidence, one sorted text file a dataset."""
     for path in evidence.export(Store(store).records(), results, replace=overwrite):
         Console().print(f"wrote {path}", soft_wrap=True)
+
+
+@app.command()
+def history(context: typer.Context, results: options.Results = options.RESULTS) -> None:
+    """Read from git which claims stood before each record was made, and write it to the evidence."""
+    path = results / claim_history.FILE
+    claim_history.write(claim_history.from_git(context.obj.claims, _committed(results)), path)
+    Console().print(f"wrote {path}", soft_wrap=True)
 
 
 @app.command()

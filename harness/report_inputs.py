@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import baseline_evidence, evidence
+from harness import baseline_evidence, claim_history, evidence
 from harness.campaign import Selection, planned
 from harness.coverage import coverage
 from harness.record import Record
@@ -31,6 +31,7 @@ def report_inputs(
         places=evidence.places(results),
         profiles=profiles_by_cell(study, records),
         coverage=coverage(study, records),
+        history=claim_history.read(results / claim_history.FILE),
     )
 
 

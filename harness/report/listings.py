@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from harness.claim_history import History, records_after
 from harness.claims import Protocol, Verdict
 from harness.coverage import Coverage
 from harness.evidence import Place, natural_key
@@ -87,6 +88,34 @@ def reproduction_table(comparisons: Iterable[Comparison]) -> Table:
         "two committed seeds. Unmatched: no committed record."
     )
     return Table(caption, columns, rows)
+
+
+def claims_table(
+    verdicts: Sequence[Verdict], records: Sequence[Record], history: History, titles: Mapping[str, str]
+) -> Table:
+    """Build one row for each claim and dataset with records: since when it stands, and which records are younger."""
+    columns = (
+        Column("Claim"),
+        Column("Dataset"),
+        Column("Stands since"),
+        Column("Commit"),
+        Column("Records", numeric=True),
+        Column("Made after", numeric=True),
+    )
+    rows: list[tuple[str, ...]] = []
+    for verdict in verdicts:
+        found, later = records_after(verdict, records, history)
+        since = history.since.get(verdict.claim.name)
+        if found:
+            dates = (since.date, since.commit[:10]) if since else (ABSENT, ABSENT)
+            place = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
+            rows.append((verdict.claim.sentence, place, *dates, f"{found}", f"{later}"))
+    caption = (
+        "Since when each claim stands with the rule, the sides and the margin that it has now, by the history of the "
+        "code; and of the records of its two sides, tuning included, how many were made by code that had it. A claim "
+        "that is younger than records was written, or sharpened, when they could be known."
+    )
+    return Table(caption, columns, tuple(rows))
 
 
 def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table:

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.baseline_evidence import BaselineRecord
+from harness.claim_history import History
 from harness.claims import Claim, Protocol, Verdict
 from harness.coverage import Coverage
 from harness.evidence import Place
@@ -25,6 +26,7 @@ from harness.report.beside_published import contrasts_table, published_table
 from harness.report.gallery import Plate, gallery
 from harness.report.listings import (
     cells_table,
+    claims_table,
     coverage_table,
     datasets_table,
     environments_table,
@@ -61,6 +63,7 @@ class ReportInputs:
     places: Mapping[str, Place] = field(default_factory=dict)
     profiles: Mapping[str, str] = field(default_factory=dict)
     coverage: tuple[Coverage, ...] = ()
+    history: History = field(default_factory=History)
 
 
 def render(inputs: ReportInputs, output: Path) -> Path:
@@ -99,6 +102,7 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
         "baselines": baselines_table(inputs.baselines),
+        "claims": claims_table(verdicts, inputs.records, inputs.history, titles),
         "coverage": coverage_table(inputs.coverage, titles),
     }
 

@@ -1,0 +1,124 @@
+"""The order of claims and records, as the history of a repository tells it."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report.synthetic import cell, make_record
+
+from harness.claim_history import History, HistoryError, Since, from_git, read, records_after, write
+from harness.claims import Claim, Selector, Verdict
+from harness.evidence import EvidenceError
+
+SIDE = Selector("torch", "full+stlr", 2.6)
+CLAIM = Claim("first", "…", "superior", SIDE, replace(SIDE, decay=1.0), 0.005)
+DECLARATION = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Claim:
+    name: str
+    sentence: str
+    kind: str
+    left: str
+    right: tuple
+    margin: float
+{more}
+
+CLAIMS = ({claims})
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def commit(folder: Path, claims: str, more: str = "") -> str:
+    """Commit these claims; returns the commit."""
+    (folder / "study").mkdir(exist_ok=True)
+    (folder / "study" / "__init__.py").touch()
+    (folder / "study" / "claims.py").write_text(DECLARATION.format(claims=claims, more=more))
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "claims", "--allow-empty")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "nothing.py").touch()
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "no study yet")
+    return tmp_path
+
+
+def made_by(commit_id: str, **of_cell: object):
+    record = make_record(cell(**of_cell))
+    return replace(record, environment=replace(record.environment, commit=commit_id))
+
+
+def claims(*names: str) -> list[Claim]:
+    return [replace(CLAIM, name=name) for name in names]
+
+
+def test_a_claim_stands_since_its_rule_last_changed_however_it_is_worded(repository):
+    start = git(repository, "rev-parse", "HEAD")
+    old = commit(repository, "Claim('first', 'a', 'superior', 'l', (1, 2), 0.01),")
+    margin = commit(repository, "Claim('first', 'a', 'superior', 'l', (1, 2), 0.005),")
+    words = commit(
+        repository,
+        "Claim('first', 'b', 'superior', 'l', (1, 2), 0.005), Claim('second', 'c', 'superior', 'l', (1,), 0.01),",
+        more="    measure: str = 'new field'",
+    )
+    history = from_git(claims("first", "second"), [made_by(at) for at in (start, old, margin, words)], repository)
+    assert history.since["first"].commit == margin
+    assert history.since["second"].commit == words
+    assert history.standing == {start: (), old: (), margin: ("first",), words: ("first", "second")}
+    write(history, repository / "history.json")
+    assert read(repository / "history.json") == history
+
+
+def test_claims_that_are_not_committed_and_records_of_unknown_commits_are_errors(repository):
+    commit(repository, "Claim('first', 'a', 'superior', 'l', (1, 2), 0.01),")
+    with pytest.raises(HistoryError, match="not as committed"):
+        from_git(claims("second"), [], repository)
+    with pytest.raises(HistoryError, match=40 * "0"):
+        from_git(claims("first"), [made_by(40 * "0")], repository)
+
+
+def test_a_shallow_clone_is_an_error_that_names_the_remedy(repository, tmp_path_factory):
+    commit(repository, "Claim('first', 'a', 'superior', 'l', (1, 2), 0.01),")
+    clone = tmp_path_factory.mktemp("clones") / "shallow"
+    git(repository, "clone", "-q", "--depth", "1", f"file://{repository}", str(clone))
+    with pytest.raises(HistoryError, match="unshallow"):
+        from_git(claims("first"), [], clone)
+
+
+def test_records_of_both_sides_are_counted_and_no_others():
+    records = [
+        made_by("young", decay=2.6, rate=0.01),
+        made_by("old", decay=1.0, rate=0.02),
+        made_by("young", decay=6.76),
+        made_by("young", decay=2.6, implementation="fastai"),
+        made_by("young", name="trec6", decay=2.6),
+    ]
+    verdict = Verdict(CLAIM, "rt-1k", "mini", "no data", None, None, None, 0)
+    history = History({"first": Since("young", "2026-01-01")}, {"young": ("first",), "old": ()})
+    assert records_after(verdict, records, history) == (2, 1)
+    sweep = replace(CLAIM, right=replace(SIDE, decay=(1.0, 6.76)))
+    assert records_after(replace(verdict, claim=sweep), records, history) == (3, 2)
+    assert records_after(verdict, records, History()) == (2, 0)
+
+
+def test_a_damaged_file_is_an_error_and_none_is_an_empty_history(tmp_path):
+    assert read(tmp_path / "none.json") == History()
+    (tmp_path / "bad.json").write_text("{}}")
+    with pytest.raises(EvidenceError, match=r"bad\.json: .*restore"):
+        read(tmp_path / "bad.json")
