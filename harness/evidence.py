@@ -17,6 +17,7 @@ from pathlib import Path
 from harness.record import InvalidRecord, Record, from_json, result_digest, to_json
 from harness.specification import Cell, cell_id
 
+AGAIN = "again"  # the folder, in that of the evidence, of the sets of cells that were measured again
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
@@ -75,6 +76,15 @@ def load(folder: Path) -> tuple[Record, ...]:
     if not folder.is_dir():
         raise EvidenceError(f"{folder}: no such folder of evidence; name another, or export records to it first")
     return tuple(record for path in sorted(folder.glob("*.jsonl")) for record in _read(path))
+
+
+def load_again(folder: Path) -> dict[str, tuple[Record, ...]]:
+    """Cells of ``folder`` that were measured again, in another precision or elsewhere: by set, a folder in ``again``.
+
+    Raises:
+        EvidenceError: as :func:`load`.
+    """
+    return {path.name: load(path) for path in sorted((folder / AGAIN).glob("*")) if path.is_dir()}
 
 
 def places(folder: Path) -> dict[str, Place]:

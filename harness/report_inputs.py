@@ -31,6 +31,7 @@ def report_inputs(
         places=evidence.places(results),
         profiles=profiles_by_cell(study, records),
         coverage=coverage(study, records),
+        again=evidence.load_again(results),
         history=claim_history.read(results / claim_history.FILE),
     )
 

@@ -37,6 +37,7 @@ def numbers(
     protocol: Protocol,
     baselines: Sequence[BaselineRecord],
     contrasts: Sequence[Repeated] = (),
+    again: Sequence[Record] = (),
 ) -> dict[str, Value]:
     """Map names to texts, counts and lists of names, sorted by name; errors are in percent, differences in points."""
     found = (
@@ -49,6 +50,7 @@ def numbers(
         | sweep_numbers(summaries)
         | _baseline_numbers(baselines, summaries)
         | _published_numbers(contrasts, len(protocol.final_repetitions))
+        | {"again/cells": len(again)}
     )
     return dict(sorted(found.items()))
 

@@ -20,6 +20,7 @@ from harness.coverage import Coverage
 from harness.evidence import Place
 from harness.published import Published
 from harness.record import Record
+from harness.report.again import again_table, repeated_families
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import contrasts_table, published_table
@@ -49,7 +50,8 @@ _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 class ReportInputs:
     """All that a report is made from; ``missing`` are ids of planned cells, ``titles`` maps dataset names.
 
-    By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell.
+    By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
+    of records of the same cells, measured in another precision or elsewhere.
     """
 
     records: tuple[Record, ...]
@@ -63,6 +65,7 @@ class ReportInputs:
     places: Mapping[str, Place] = field(default_factory=dict)
     profiles: Mapping[str, str] = field(default_factory=dict)
     coverage: tuple[Coverage, ...] = ()
+    again: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
     history: History = field(default_factory=History)
 
 
@@ -95,6 +98,7 @@ def render(inputs: ReportInputs, output: Path) -> Path:
 def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: Sequence[Verdict]) -> dict[str, Table]:
     """Build the tables that are files as well, by file name."""
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
+    margin = inputs.protocol.margin
     return {
         "verdicts": verdicts_table(verdicts, titles, planned),
         "errors": errors_table(summaries, titles),
@@ -102,6 +106,7 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
         "baselines": baselines_table(inputs.baselines),
+        "again": again_table(repeated_families(inputs.again, inputs.records, margin), titles, margin),
         "claims": claims_table(verdicts, inputs.records, inputs.history, titles),
         "coverage": coverage_table(inputs.coverage, titles),
     }

@@ -69,7 +69,8 @@ def texts(inputs: ReportInputs) -> dict[str, str]:
     summaries = summarise(inputs.records, inputs.protocol)
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
     contrasts = repeat_contrasts(inputs.published, summaries)
-    found = numbers(summaries, verdicts, inputs.records, inputs.protocol, inputs.baselines, contrasts)
+    again = [record for records in inputs.again.values() for record in records]
+    found = numbers(summaries, verdicts, inputs.records, inputs.protocol, inputs.baselines, contrasts, again)
     tables = report_tables(inputs, summaries, verdicts) | {"datasets": datasets_table(inputs.records)}
     files = {NUMBERS: to_json(found)}
     for name, table in tables.items():

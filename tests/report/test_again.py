@@ -1,0 +1,54 @@
+"""Cells that were measured twice are paired with the committed ones, never with others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report.synthetic import cell, make_record
+
+from harness.evidence import AGAIN, export, load_again
+from harness.report.again import again_table, repeated_families
+
+MARGIN = 0.005
+
+
+def finals(errors, precision="bfloat16", **of_cell):
+    records = [make_record(cell(repetition=n, **of_cell), error=error) for n, error in enumerate(errors)]
+    return [replace(record, environment=replace(record.environment, precision=precision)) for record in records]
+
+
+def test_each_family_is_compared_with_its_own_committed_cells():
+    committed = [*finals([0.20, 0.22, 0.24, 0.26]), *finals([0.5, 0.5], decay=1.0)]
+    repeated = finals([0.201, 0.219, 0.24, 0.261], precision="float32")
+    (row,) = repeated_families({"float32": repeated}, committed, MARGIN)
+    assert (row.pairs, row.family.decay) == (4, 2.6)
+    assert row.mean == pytest.approx(0.00025)
+    assert row.largest == pytest.approx(0.001)
+    assert row.p < 0.05
+    (shown,) = again_table([row], {}, MARGIN).rows
+    assert any("float32" in text for text in shown)
+    assert any("bfloat16" in text for text in shown)
+
+
+def test_identical_cells_are_counted():
+    committed = finals([0.20, 0.22, 0.24])
+    repeated = [*finals([0.20, 0.22]), *finals([0.2, 0.2, 0.3])[2:]]
+    (row,) = repeated_families({"again": repeated}, committed, MARGIN)
+    assert (row.pairs, row.identical) == (3, 2)
+
+
+def test_one_pair_says_nothing_of_the_margin():
+    (row,) = repeated_families({"again": finals([0.2])}, finals([0.2]), MARGIN)
+    assert row.p is None
+
+
+def test_a_cell_without_a_committed_record_is_an_error():
+    with pytest.raises(ValueError, match=r"seed-1 was measured again"):
+        repeated_families({"again": finals([0.2, 0.3])}, finals([0.2]), MARGIN)
+
+
+def test_each_folder_is_a_set_and_none_are_none(tmp_path):
+    assert load_again(tmp_path) == {}
+    export(finals([0.2]), tmp_path / AGAIN / "float32")
+    assert {name: len(records) for name, records in load_again(tmp_path).items()} == {"float32": 1}
