@@ -15,7 +15,7 @@ from study.recipes import COMPACT, COMPACT_LONG, MINI, PAPER
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("torch", "fastai")
 CORE_DECAYS = (1.0, 2.6)
 BASE_RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)  # a factor of 2; the same for every decay
-COMPACT_RATES = (0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # for every arm of the recipe
+COMPACT_RATES = (0.000625, 0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # for every arm of the recipe
 PAPER_RATES = (0.0025, 0.005, 0.01, 0.02)
 MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one that isolates the decay
 MINI_DATASETS = ("rt-1k", "imdb-pip-200", "trec6", "ag-1k", "imdb-1k")
