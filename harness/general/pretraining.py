@@ -20,6 +20,7 @@ from harness.general.checkpoints import Checkpoint, run_key
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica, reading_order, total_steps
 from harness.general.trainer import Run, shared, train
+from harness.language_models import shipped_model
 from harness.quantised import dequantise, quantise
 from harness.scratch.models import LanguageModel
 from harness.scratch.training import perplexity
@@ -45,7 +46,7 @@ def pretrain(recipe: PretrainingRecipe, places: Places, hardware: Hardware, work
 
     Raises:
         CorpusError: when the text cannot be obtained.
-        WeightsError: when the checkpoint is damaged or of another run.
+        WeightsError: when the checkpoint, or the product to start from, is damaged or another than expected.
         FloatingPointError: when training diverges.
     """
     environment(hardware, 1)  # remembered as it is now; the commit may move on during hours of training
@@ -73,11 +74,10 @@ def _train(
 ) -> tuple[Checkpoint, Run]:
     hardware, workers = where
     rows = reading_order(text.training, text.offsets, recipe)
-    seed = derive_seed(recipe.corpus.name, "general", recipe.seed, "initialisation")
     key = run_key(recipe, text.digest, hardware.precision)
     run = Run(
         recipe=recipe,
-        start=initial_language_model(len(text.vocabulary), recipe.size, seed),
+        start=starting_weights(recipe, text.vocabulary, places.models),
         rows=shared(torch.from_numpy(rows)),
         steps=total_steps(rows, recipe),
         hardware=hardware,
@@ -86,6 +86,18 @@ def _train(
     )
     bar = progress.add_task(recipe.name, total=run.steps, loss="")
     return train(run, workers, _Reporter(progress, bar)), run
+
+
+def starting_weights(recipe: PretrainingRecipe, vocabulary: tuple[str, ...], models: Path) -> Weights:
+    """The weights that pre-training starts from: random, or those of the earlier product in ``models``.
+
+    Raises:
+        WeightsError: when the earlier product is missing, damaged, or not the one that the recipe names.
+    """
+    if recipe.start is not None:
+        return shipped_model(recipe.start, vocabulary, models)
+    seed = derive_seed(recipe.corpus.name, "general", recipe.seed, "initialisation")
+    return initial_language_model(len(vocabulary), recipe.size, seed)
 
 
 class _Reporter:

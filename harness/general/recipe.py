@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.corpus.general import GeneralCorpus
-from harness.specification import Direction, Dropouts, ModelSize, Optimization
+from harness.specification import Direction, Dropouts, ModelSize, Optimization, ShippedModel
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,9 @@ class PretrainingRecipe:
 
     A step reads ``shards`` × ``rows`` × ``bptt`` tokens. Shards, not workers, decide what is computed: their
     gradients are added in a fixed order, so one process and several reach the same weights.
+
+    ``start`` is an earlier product to go on from, by its digest (a warm start); None: random weights. With another
+    ``seed`` the documents come in another order, so that a second sitting does not read the first one's again.
     """
 
     name: str
@@ -30,6 +33,7 @@ class PretrainingRecipe:
     dropouts: Dropouts
     optimization: Optimization
     seed: int = 0
+    start: ShippedModel | None = None
 
     @property
     def step_tokens(self) -> int:

@@ -29,7 +29,7 @@ from harness.language_models import shipped_model
 from harness.quantised import dequantise, quantise
 from harness.scratch.models import LanguageModel
 from harness.specification import Direction, Dropouts, Hardware, ModelSize, Optimization, ShippedModel
-from harness.weights import EMBEDDING, load, weights_digest
+from harness.weights import EMBEDDING, WeightsError, load, weights_digest
 from study.__main__ import STUDY
 
 WORDS = tuple(f"wörd-{number}" for number in range(50))
@@ -298,3 +298,19 @@ def test_a_word_that_the_text_never_has_keeps_no_share_of_the_predictions() -> N
     assert lowered["decoder_bias"].tolist() == [0.5, -3.0, -3.0, 1.0, -3.0]
     assert lowered["other"] is weights["other"]
     assert weights["decoder_bias"].tolist() == [0.5, 0.0, -3.0, 1.0, 0.0]
+
+
+def test_a_second_sitting_starts_from_the_product_of_the_first(forward: Made) -> None:
+    first = ShippedModel("tiny-forward", forward.record["digest"])
+    still = replace(RECIPE, name="tiny-second", base_rate=1e-12, start=first, seed=1)
+    second = made(forward.folder, still)
+    before, after = (dequantise(load(path)[0]) for path in (forward.path, second.path))
+    assert all(torch.allclose(before[name], after[name], atol=0.02) for name in before if name != "decoder_bias")
+    assert second.record["recipe"]["start"] == {"name": "tiny-forward", "digest": first.digest}
+    onward = made(forward.folder, replace(still, name="tiny-third", base_rate=0.02))
+    assert onward.record["perplexity"]["wikipedia"] < forward.record["perplexity"]["wikipedia"]
+
+
+def test_a_product_to_start_from_that_is_not_the_declared_one_is_an_error(forward: Made) -> None:
+    with pytest.raises(WeightsError, match=r"tiny-forward\.safetensors"):
+        made(forward.folder, replace(RECIPE, name="tiny-second", start=ShippedModel("tiny-forward", "0" * 64)))
