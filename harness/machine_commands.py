@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness import options
-from harness.campaign import MODELS, data_sources
+from harness import evidence, options
+from harness.campaign import MODELS, Measurement, Selection, data_sources, measure, workplace
 from harness.options import chosen_hardware
 from harness.plan import choose
 from harness.specification import Hardware
@@ -44,6 +44,24 @@ def bench(
         run_benchmark(chosen, rounds, batches, {"torch": ours, "fastai": theirs}, Console())
     for hardware in dict.fromkeys([plain, best]):
         show_limits(chosen, rounds, hardware, Console())
+
+
+@app.command()
+def overhead(
+    context: typer.Context,
+    profile: options.ProfileName = "quick",
+    workers: Annotated[list[int] | None, typer.Option(help="Numbers of workers to compare; default: 1 and 2.")] = None,
+    results: options.Results = options.RESULTS,
+    data: options.Data = None,
+) -> None:
+    """Measure what a run costs besides training, what a second worker gains, and how long a finished run takes."""
+    from harness.overhead import show_overhead  # noqa: PLC0415  (imports torch)
+
+    def run(store: Path, number: int) -> Measurement:
+        return measure(context.obj, Selection(profile), workplace(store, data, Hardware()), number, committed)
+
+    committed = evidence.load(results) if results.exists() else ()
+    show_overhead(run, Hardware(), workers or (1, 2), Console())
 
 
 @app.command()
