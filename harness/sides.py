@@ -28,12 +28,12 @@ class Evidence:
 
 
 def gather(records: Iterable[Record], protocol: Protocol) -> Evidence:
-    """Sort the records.
+    """Sort the records; crossed repetitions are left out.
 
     Raises:
         ClaimsError: when a cell occurs twice.
     """
-    records = tuple(records)
+    records = tuple(record for record in records if record.specification.recipe.crossing is None)
     tuned = tuning_errors(records, protocol)
     grids: dict[Place, set[float]] = {}
     for family, errors in tuned.items():

@@ -10,6 +10,7 @@ import pytest
 
 from harness import evidence
 from harness.campaign import Selection, planned
+from harness.claims import Family, chosen_rates
 from harness.record import Record
 from harness.report.freshness import stale
 from harness.report.page import ReportInputs
@@ -19,6 +20,7 @@ from harness.report_inputs import report_inputs
 from harness.reproduction import compare
 from harness.specification import cell_id
 from study.__main__ import STUDY
+from study.recipes import COMPACT
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,6 +51,13 @@ def test_committed_records_were_made_by_committed_code_from_the_declared_cells(c
     for record in committed:
         assert not record.environment.modified
         assert record.specification == declared[record.cell]
+
+
+def test_crossed_repetitions_run_at_the_rate_that_tuning_chose(committed: tuple[Record, ...]) -> None:
+    (cell, *_) = planned(STUDY, Selection("seeds"), committed).cells
+    chosen = chosen_rates(committed, STUDY.protocol)
+    uncrossed = Family(cell.dataset.name, COMPACT.name, cell.implementation, cell.arm.name, cell.arm.decay)
+    assert cell.base_rate == chosen[uncrossed]
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from harness.report.tables import ABSENT, bracketed, p_value, percent, points
 from harness.sample_size import MOST_PAIRS, POWER
 from harness.specification import Recipe, ShippedModel
 from harness.statistics import RESAMPLES, Interval, smallest_sign_flip_p
+from harness.variance import crossed_errors
 from harness.verdicts import SIGNIFICANCE, comparisons
 
 Value = str | int | tuple[str, ...]
@@ -50,7 +51,7 @@ def numbers(
         | sweep_numbers(summaries)
         | _baseline_numbers(baselines, summaries)
         | _published_numbers(contrasts, len(protocol.final_repetitions))
-        | {"again/cells": len(again)}
+        | {"again/cells": len(again), "variance/rows": len(crossed_errors(records))}
     )
     return dict(sorted(found.items()))
 

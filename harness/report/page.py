@@ -39,6 +39,7 @@ from harness.report.origins import address, commands
 from harness.report.robustness import areas_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
+from harness.report.variance import spreads, variance_table
 from harness.reproduction import Comparison
 from harness.verdicts import evaluate
 
@@ -107,6 +108,7 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
         "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
         "baselines": baselines_table(inputs.baselines),
         "again": again_table(repeated_families(inputs.again, inputs.records, margin), titles, margin),
+        "variance": variance_table(spreads(inputs.records, summaries), titles),
         "claims": claims_table(verdicts, inputs.records, inputs.history, titles),
         "coverage": coverage_table(inputs.coverage, titles),
     }
