@@ -23,7 +23,7 @@ from harness.record import Record
 from harness.report.again import again_table, repeated_families
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.baselines import baselines_table
-from harness.report.beside_published import contrasts_table, published_table
+from harness.report.beside_published import contrasts_table, published_table, repeat_contrasts
 from harness.report.gallery import Plate, gallery
 from harness.report.listings import (
     cells_table,
@@ -82,7 +82,8 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     _check_output(output)
     summaries = summarise(inputs.records, inputs.protocol)
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
-    plates = gallery(summaries, inputs.protocol, inputs.titles)
+    contrasts = repeat_contrasts(inputs.published, summaries)
+    plates = gallery(summaries, inputs.protocol, inputs.titles, contrasts)
     tables = report_tables(inputs, summaries, verdicts)
     drawings = {plate.name: svg_bytes(plate.figure) for plate in plates if plate.figure is not None}
     cells = _cells(inputs, output)

@@ -25,7 +25,14 @@ from harness.verdicts import evaluate
 SOURCE, NUMBERS, PDF = "paper.typ", "numbers.json", "paper.pdf"
 GENERATED = (NUMBERS, "tables/*", "figures/*")  # the text files that a build makes, as patterns
 # The figures that the paper shows.
-KINDS = ("error-against-decay", "differences-to-uniform", "displacement", "agreement", "realised-rates")
+KINDS = (
+    "error-against-decay",
+    "differences-to-uniform",
+    "displacement",
+    "agreement",
+    "published-contrasts",
+    "realised-rates",
+)
 
 
 class PaperError(ValueError):
@@ -85,7 +92,9 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
     """The paper's figures as SVG, and their captions, by path."""
     files: dict[str, str] = {}
     captions = []
-    for plate in gallery(summarise(inputs.records, inputs.protocol), inputs.protocol, inputs.titles):
+    summaries = summarise(inputs.records, inputs.protocol)
+    contrasts = repeat_contrasts(inputs.published, summaries)
+    for plate in gallery(summaries, inputs.protocol, inputs.titles, contrasts):
         kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
         if kind is not None and plate.figure is not None:
             files[f"figures/{plate.name}.svg"] = svg_bytes(plate.figure).decode()

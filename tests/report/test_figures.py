@@ -109,6 +109,7 @@ def test_without_records_no_figure_is_drawn_and_each_is_named():
         "low-shot",
         "agreement",
         "realised-rates",
+        "published-contrasts",
     ]
     assert all(plate.figure is None and plate.needs for plate in plates)
 
