@@ -120,10 +120,10 @@ PROFILES = {
         ),
         _tuned(
             "low-shot",
-            "full ULMFiT and training from scratch with fewer labels",
+            "full ULMFiT and training from scratch with fewer labels, and with all",
             (
                 _compact(f"rt-{labels}", ARMS[arm], decays)
-                for labels in FEWER_LABELS
+                for labels in (*FEWER_LABELS, "all")
                 for arm, decays in (("freez+stlr", (2.6,)), ("scratch", (1.0,)))
             ),
         ),

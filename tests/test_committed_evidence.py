@@ -14,7 +14,7 @@ from harness.claims import Family, chosen_rates
 from harness.record import Record
 from harness.report.freshness import stale
 from harness.report.page import ReportInputs
-from harness.report.paper import GENERATED
+from harness.report.paper import GENERATED, PDF, WRITTEN
 from harness.report.readme import END, README
 from harness.report_inputs import report_inputs
 from harness.reproduction import compare
@@ -67,9 +67,9 @@ def inputs(committed: tuple[Record, ...]) -> ReportInputs:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The paper's folder in a copy of what is generated and committed."""
+    """The paper's folder in a copy of what is written, generated and committed."""
     shutil.copy(ROOT / README, tmp_path)
-    for pattern in GENERATED:
+    for pattern in (*WRITTEN, *GENERATED, PDF):
         for path in (ROOT / "paper").glob(pattern):
             target = tmp_path / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,8 +88,18 @@ def test_a_changed_line_a_missing_file_and_one_too_many_are_found(inputs: Report
         _change_a_digit(copy / name)
     (copy / "tables/areas.tex").unlink()
     (copy / "figures/old.svg").touch()
-    expected = {*changed, figure, "tables/areas.tex", "figures/old.svg", README} - {"../README.md"}
+    expected = {*changed, figure, "tables/areas.tex", "figures/old.svg", PDF, README} - {"../README.md"}
     assert set(stale(inputs, copy)) == expected
+
+
+def test_a_pdf_of_other_prose_is_found(inputs: ReportInputs, copy: Path) -> None:
+    assert stale(inputs, copy) == ()
+    section = copy / "sections" / "abstract.typ"
+    section.write_text(section.read_text(encoding="utf-8") + "More.", encoding="utf-8")
+    assert stale(inputs, copy) == (PDF,)
+    section.write_text(section.read_text(encoding="utf-8").removesuffix("More."), encoding="utf-8")
+    (copy / PDF).unlink()
+    assert stale(inputs, copy) == (PDF,)
 
 
 def test_a_changed_record_is_found_in_all_that_shows_it(inputs: ReportInputs) -> None:

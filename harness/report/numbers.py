@@ -16,8 +16,9 @@ import numpy as np
 from harness.baseline_evidence import BaselineRecord
 from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict
 from harness.record import Record
-from harness.report.beside_published import Kept, Repeated
+from harness.report.beside_published import Kept, Repeated, repeat_contrasts
 from harness.report.listings import commit_text
+from harness.report.page import ReportInputs
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers
 from harness.report.tables import ABSENT, bracketed, p_value, percent, points
@@ -31,27 +32,21 @@ Value = str | int | tuple[str, ...]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
-def numbers(
-    summaries: Sequence[Summary],
-    verdicts: Sequence[Verdict],
-    records: Sequence[Record],
-    protocol: Protocol,
-    baselines: Sequence[BaselineRecord],
-    contrasts: Sequence[Repeated] = (),
-    again: Sequence[Record] = (),
-) -> dict[str, Value]:
+def numbers(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: Sequence[Verdict]) -> dict[str, Value]:
     """Map names to texts, counts and lists of names, sorted by name; errors are in percent, differences in points."""
+    records, protocol = inputs.records, inputs.protocol
+    contrasts = repeat_contrasts(inputs.published, summaries)
     found = (
         _study_numbers(summaries, records, protocol)
         | _environment_numbers(records)
         | _protocol_numbers(protocol, verdicts)
-        | _verdict_numbers(verdicts, _place_titles(records))
+        | _verdict_numbers(verdicts, inputs.titles)
         | _spread_numbers(summaries)
         | _recipe_numbers(records)
         | sweep_numbers(summaries)
-        | _baseline_numbers(baselines, summaries)
+        | _baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(contrasts, len(protocol.final_repetitions))
-        | {"again/cells": len(again), "variance/rows": len(crossed_errors(records))}
+        | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
     )
     return dict(sorted(found.items()))
 
@@ -125,7 +120,8 @@ def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> 
         found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
     for verdict in verdicts:
         place = f"{verdict.dataset}/{verdict.recipe}"
-        found |= _judged(verdict, f"verdict/{verdict.claim.name}/{place}", titles.get(place, place))
+        title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
+        found |= _judged(verdict, f"verdict/{verdict.claim.name}/{place}", title)
     return found
 
 
@@ -252,11 +248,6 @@ def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str,
 
 def _error(best: tuple[float, BaselineRecord]) -> float:
     return best[0]
-
-
-def _place_titles(records: Iterable[Record]) -> dict[str, str]:
-    cells = (record.specification for record in records)
-    return {f"{c.dataset.name}/{c.recipe.name}": f"{c.dataset.title} ({c.recipe.name})" for c in cells}
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
