@@ -63,7 +63,7 @@ def bench(session: nox.Session) -> None:
     """Measure both implementations' speed side by side, at compact and at full size, and what a run costs besides."""
     study(session, "bench", "--recipe", "compact")
     study(session, "bench", "--recipe", "paper", "--rounds", "1", "--batches", "2")
-    study(session, "overhead")
+    session.run(environment(session), "-m", "study", "overhead")
 
 
 @nox.session

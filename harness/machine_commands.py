@@ -50,7 +50,9 @@ def bench(
 def overhead(
     context: typer.Context,
     profile: options.ProfileName = "quick",
-    workers: Annotated[list[int] | None, typer.Option(help="Numbers of workers to compare; default: 1 and 2.")] = None,
+    workers: Annotated[
+        list[int] | None, typer.Option(min=1, help="Numbers of workers to compare; default: 1 and 2.")
+    ] = None,
     results: options.Results = options.RESULTS,
     data: options.Data = None,
 ) -> None:
@@ -61,7 +63,14 @@ def overhead(
         return measure(context.obj, Selection(profile), workplace(store, data, Hardware()), number, committed)
 
     committed = evidence.load(results) if results.exists() else ()
-    show_overhead(run, Hardware(), workers or (1, 2), Console())
+    try:
+        show_overhead(run, Hardware(), workers or (1, 2), Console())
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted: nothing is kept of a run that was to be timed")
+        raise typer.Exit(130) from None
+    except RuntimeError as error:
+        Console(stderr=True).print(f"error: {error}", style="bold red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -84,7 +93,7 @@ def pretrain(  # noqa: PLR0913
 
     declared = context.obj.pretraining
     sources = data_sources(data)
-    places = Places(sources, checkpoints or sources.cache / "checkpoints", output)
+    places = Places(sources, checkpoints or sources.cache / "checkpoints", output, MODELS)
     for name in [choose("model", model, declared) for model in models or declared]:
         try:
             line = train(declared[name], places, chosen_hardware(device, precision), workers)

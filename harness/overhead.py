@@ -29,7 +29,7 @@ class Run:
     wall: float
     cpu: float
     work: float
-    again: float  # seconds of the same command when everything is stored
+    again: float  # seconds of the same run when everything is stored, without starting Python
 
     @property
     def overhead(self) -> float:
@@ -39,6 +39,9 @@ class Run:
 
 def show_overhead(measure: Measure, hardware: Hardware, workers: Sequence[int], console: Console) -> None:
     """Run into an empty store with each number of ``workers`` in turn, and print what each run cost.
+
+    A language model's training counts by the clock, which is CPU time while there is a core for each worker. Texts that
+    were never read before are tokenised by the first run alone.
 
     Raises:
         RuntimeError: when a run did not finish; there is nothing to say of it.

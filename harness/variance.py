@@ -16,14 +16,20 @@ from scipy import stats
 from harness.record import Record
 from harness.specification import Cell
 
+_ROUNDING = 1e-18  # of mean squares of error fractions: what equal errors leave
+
 
 @dataclass(frozen=True)
 class Components:
-    """Variances of single runs by source, in the square of the errors' unit; ``p`` are F tests of no variance."""
+    """Variances of single runs by source, in the square of the errors' unit; ``p`` are F tests of no variance.
+
+    ``total`` is their sum before estimates below 0 are raised to it, which would make it too large on average.
+    """
 
     initialisation: float
     order: float
     residual: float
+    total: float
     p_initialisation: float
     p_order: float
 
@@ -48,10 +54,12 @@ def components(errors: npt.NDArray[np.float64]) -> Components:
     residual = float((left**2).sum() / freedom)
     between_rows = columns * float(of_rows.var(ddof=1))
     between_columns = rows * float(of_columns.var(ddof=1))
+    of_initialisation, of_order = (between_rows - residual) / columns, (between_columns - residual) / rows
     return Components(
-        initialisation=max(0.0, (between_rows - residual) / columns),
-        order=max(0.0, (between_columns - residual) / rows),
+        initialisation=max(0.0, of_initialisation),
+        order=max(0.0, of_order),
         residual=residual,
+        total=max(0.0, of_initialisation + of_order + residual),
         p_initialisation=_p(between_rows, residual, rows - 1, freedom),
         p_order=_p(between_columns, residual, columns - 1, freedom),
     )
@@ -81,6 +89,6 @@ def _square(errors: dict[int, float]) -> npt.NDArray[np.float64]:
 
 
 def _p(between: float, residual: float, freedom: int, residual_freedom: int) -> float:
-    if residual == 0:
-        return 1.0 if between == 0 else 0.0
+    if residual < _ROUNDING:
+        return 1.0 if between < _ROUNDING else 0.0
     return float(stats.f.sf(between / residual, freedom, residual_freedom))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import evidence
+from harness import claim_history, evidence
 from harness.campaign import Selection, planned
 from harness.claims import Family, chosen_rates
-from harness.record import Record
+from harness.record import Record, from_json, to_json
+from harness.report.again import repeated_cells
 from harness.report.freshness import stale
 from harness.report.page import ReportInputs
 from harness.report.paper import GENERATED, PDF, WRITTEN
@@ -51,6 +52,24 @@ def test_committed_records_were_made_by_committed_code_from_the_declared_cells(c
     for record in committed:
         assert not record.environment.modified
         assert record.specification == declared[record.cell]
+
+
+def test_every_committed_line_is_what_its_record_is_written_as() -> None:
+    for path in (ROOT / "results").glob("**/*.jsonl"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert to_json(from_json(line, path)) == line
+
+
+def test_the_history_of_the_claims_covers_every_record(committed: tuple[Record, ...]) -> None:
+    history = claim_history.read(ROOT / "results" / claim_history.FILE)
+    assert set(history.since) == {claim.name for claim in STUDY.claims}, "run: python -m study history"
+    assert set(history.standing) == {record.environment.commit for record in committed}, "run: python -m study history"
+
+
+def test_cells_measured_again_are_committed_cells_made_by_committed_code(committed: tuple[Record, ...]) -> None:
+    again = evidence.load_again(ROOT / "results")
+    assert not any(record.environment.modified for records in again.values() for record in records)
+    repeated_cells(again, committed, STUDY.protocol.margin)
 
 
 def test_crossed_repetitions_run_at_the_rate_that_tuning_chose(committed: tuple[Record, ...]) -> None:

@@ -29,13 +29,15 @@ def test_rows_alone_are_the_initialisation_and_columns_alone_the_order():
     assert (rows.order, rows.residual, rows.p_initialisation, rows.p_order) == (0, 0, 0, 1)
     columns = components(np.array([[1.0, 2.0, 4.0]] * 3))
     assert (columns.initialisation, columns.order) == (0, pytest.approx(7 / 3))
+    equal = components(np.full((3, 3), 0.1 + 0.2))
+    assert (equal.p_initialisation, equal.p_order) == (1, 1)
 
 
 def test_a_table_worked_by_hand():
     # Rows have means 2 and 4, columns 2 and 4, residuals ±1: mean squares 4, 4 and 4.
     found = components(np.array([[0.0, 4.0], [4.0, 4.0]]))
     assert found.residual == pytest.approx(4)
-    assert (found.initialisation, found.order) == (0, 0)
+    assert (found.initialisation, found.order, found.total) == (0, 0, pytest.approx(4))
     assert found.p_order == pytest.approx(0.5)
 
 
@@ -48,6 +50,7 @@ def test_spreads_that_were_put_in_are_found_on_average():
     assert np.mean([one.initialisation for one in found]) == pytest.approx(4, rel=0.12)
     assert np.mean([one.order for one in found]) == pytest.approx(1, rel=0.12)
     assert np.mean([one.residual for one in found]) == pytest.approx(0.25, rel=0.12)
+    assert np.mean([one.total for one in found]) == pytest.approx(5.25, rel=0.12)
 
 
 def test_without_a_source_its_p_value_is_small_as_seldom_as_it_should_be():

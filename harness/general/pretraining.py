@@ -26,16 +26,20 @@ from harness.scratch.models import LanguageModel
 from harness.scratch.training import perplexity
 from harness.seeds import derive_seed
 from harness.specification import Hardware
-from harness.weights import Weights, initial_language_model, save, weights_digest
+from harness.weights import Weights, WeightsError, initial_language_model, save, weights_digest
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a run reads and writes: data, checkpoints (outside the repository), finished models."""
+    """Where a run reads and writes: data, checkpoints (outside the repository), finished models.
+
+    ``earlier`` holds the products that a warm start goes on from; None: ``models`` does.
+    """
 
     sources: Sources
     checkpoints: Path
     models: Path
+    earlier: Path | None = None
 
 
 def pretrain(recipe: PretrainingRecipe, places: Places, hardware: Hardware, workers: int) -> str:
@@ -77,7 +81,7 @@ def _train(
     key = run_key(recipe, text.digest, hardware.precision)
     run = Run(
         recipe=recipe,
-        start=starting_weights(recipe, text.vocabulary, places.models),
+        start=starting_weights(recipe, text.vocabulary, places.earlier or places.models),
         rows=shared(torch.from_numpy(rows)),
         steps=total_steps(rows, recipe),
         hardware=hardware,
@@ -92,12 +96,22 @@ def starting_weights(recipe: PretrainingRecipe, vocabulary: tuple[str, ...], mod
     """The weights that pre-training starts from: random, or those of the earlier product in ``models``.
 
     Raises:
-        WeightsError: when the earlier product is missing, damaged, or not the one that the recipe names.
+        WeightsError: when the earlier product is missing, damaged, not the one that the recipe names, or of another
+            size or direction.
     """
-    if recipe.start is not None:
-        return shipped_model(recipe.start, vocabulary, models)
     seed = derive_seed(recipe.corpus.name, "general", recipe.seed, "initialisation")
-    return initial_language_model(len(vocabulary), recipe.size, seed)
+    random = initial_language_model(len(vocabulary), recipe.size, seed)
+    if recipe.start is None:
+        return random
+    earlier = shipped_model(recipe.start, vocabulary, models)
+    path = models / f"{recipe.start.name}.json"
+    direction = json.loads(path.read_text(encoding="utf-8"))["recipe"]["direction"]
+    sizes = {name: tensor.shape for name, tensor in random.items()}
+    if direction != recipe.direction or {name: tensor.shape for name, tensor in earlier.items()} != sizes:
+        raise WeightsError(
+            f"{path}: is not a {recipe.direction} model of {recipe.name}'s size; name another to start from"
+        )
+    return earlier
 
 
 class _Reporter:
@@ -120,7 +134,7 @@ def _ship(text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, wor
     judged = judge(recipe, dequantise(rounded), text, run.hardware.device)
     surroundings = environment(run.hardware, 1)
     facts = {
-        "recipe": asdict(recipe),
+        "recipe": recipe.facts(),
         "perplexity": judged,
         "corpus": {"digest": text.digest, "documents": len(text.offsets) - 1, "dropped": text.dropped},
         "vocabulary": len(text.vocabulary),

@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.report.appearance import BLACK, BLUE, VERMILION, figure_style, new_figure
+from harness.report.appearance import BLACK, figure_style, new_figure
+from harness.report.appearance import IMPLEMENTATION_COLOURS as COLOURS
+from harness.report.appearance import IMPLEMENTATION_MARKERS as MARKERS
 from harness.report.beside_published import Repeated
-
-_COLOURS = {"torch": BLUE, "fastai": VERMILION}
-_MARKERS = {"torch": "o", "fastai": "s"}
 
 
 @figure_style()
@@ -31,11 +30,11 @@ def beside_published(rows: Sequence[Repeated], titles: Mapping[str, str]) -> Fig
     axes.axvline(0, color="#777777", linewidth=0.9)
     labels: list[str] = []
     for table, dataset in groups:
-        labels.append(f"Table {table}, {titles.get(dataset, dataset).partition(',')[0]}")
+        labels.append(f"Table {table}, {titles.get(dataset, dataset)}")
         for row in measured:
             if (row.contrast.after.table, row.dataset) == (table, dataset):
                 _row(axes, len(labels), row)
-                labels.append(f"{row.contrast.before.name} → {row.contrast.after.name}")
+                labels.append(_label(row, len({other.way for other in measured})))
     axes.set_yticks(range(len(labels)), labels)
     _bold_headings(axes, [label.startswith("Table ") for label in labels])
     axes.set_ylim(height - 0.4, -0.7)
@@ -49,11 +48,17 @@ def beside_published(rows: Sequence[Repeated], titles: Mapping[str, str]) -> Fig
 def _row(axes: Axes, place: int, row: Repeated) -> None:
     assert row.ours is not None
     assert row.way is not None
-    colour, marker = _COLOURS[row.way[1]], _MARKERS[row.way[1]]
+    colour, marker = COLOURS[row.way[1]], MARKERS[row.way[1]]
     if row.ours.interval is not None:
         axes.plot([100 * bound for bound in row.ours.interval], [place, place], color=colour)
     axes.plot(100 * row.ours.mean, place, marker, color=colour)
     axes.plot(100 * row.published, place, "D", color=BLACK, markerfacecolor="white", markersize=4)
+
+
+def _label(row: Repeated, ways: int) -> str:
+    """Name the contrast, and in what it was measured where there are several such ways."""
+    way = f" ({row.way[0]})" if ways > 1 and row.way is not None else ""
+    return f"{row.contrast.before.name} → {row.contrast.after.name}{way}"
 
 
 def _bold_headings(axes: Axes, headings: Sequence[bool]) -> None:
@@ -65,6 +70,6 @@ def _bold_headings(axes: Axes, headings: Sequence[bool]) -> None:
 
 def _legend(figure: Figure, rows: Sequence[Repeated]) -> None:
     sides = dict.fromkeys(row.way[1] for row in rows if row.way is not None)
-    handles = [Line2D([], [], color=_COLOURS[side], marker=_MARKERS[side], label=f"ours, {side}") for side in sides]
+    handles = [Line2D([], [], color=COLOURS[side], marker=MARKERS[side], label=f"ours, {side}") for side in sides]
     paper = Line2D([], [], color=BLACK, marker="D", markerfacecolor="white", linestyle="none", label="paper")
     figure.legend(handles=[paper, *handles], loc="outside lower center", ncols=3)

@@ -30,7 +30,7 @@ class Plate:
 
 
 def gallery(
-    summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str], contrasts: Sequence[Repeated] = ()
+    summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str], contrasts: Sequence[Repeated]
 ) -> tuple[Plate, ...]:
     """Draw all figures; those by dataset once for each dataset and, with several recipes, for each recipe.
 

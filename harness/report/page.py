@@ -14,13 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.baseline_evidence import BaselineRecord
-from harness.claim_history import History
+from harness.claim_history import Ages, History, ages
 from harness.claims import Claim, Protocol, Verdict
 from harness.coverage import Coverage
 from harness.evidence import Place
 from harness.published import Published
 from harness.record import Record
-from harness.report.again import again_table, repeated_families
+from harness.report.again import again_table, repeated_cells
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import contrasts_table, published_table, repeat_contrasts
@@ -102,17 +102,22 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
     margin = inputs.protocol.margin
     return {
-        "verdicts": verdicts_table(verdicts, titles, planned),
+        "verdicts": verdicts_table(verdicts, ages_of(inputs, verdicts), titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
         "baselines": baselines_table(inputs.baselines),
-        "again": again_table(repeated_families(inputs.again, inputs.records, margin), titles, margin),
+        "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
         "variance": variance_table(spreads(inputs.records, summaries), titles),
-        "claims": claims_table(verdicts, inputs.records, inputs.history, titles),
+        "claims": claims_table(verdicts, inputs.history),
         "coverage": coverage_table(inputs.coverage, titles),
     }
+
+
+def ages_of(inputs: ReportInputs, verdicts: Sequence[Verdict]) -> tuple[Ages, ...]:
+    """The ages of the records of each verdict."""
+    return tuple(ages(verdict, inputs.records, inputs.history) for verdict in verdicts)
 
 
 def _page(

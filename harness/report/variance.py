@@ -51,8 +51,9 @@ def variance_table(found: Sequence[Spread], titles: Mapping[str, str]) -> Table:
     caption = (
         "Standard deviation of test error in points by source, from runs that cross the initialisation of the head "
         "with data order and dropout, on the labels and the language model of one repetition; p of F tests that a "
-        "source contributes nothing. Rest: the interaction of the two. All seeds: over the final repetitions of the "
-        "same arm, in which labels and language model differ as well."
+        "source contributes nothing. Rest: the interaction of the two. Together: of a single run. Estimates from few "
+        "levels of a source are rough; what is shown is said by p. All seeds: over the final repetitions of the same "
+        "arm, in which labels and language model differ as well."
     )
     return Table(caption, columns, tuple(_row(row, titles) for row in found))
 
@@ -71,7 +72,6 @@ def _uncrossed(cell: Cell) -> Cell:
 
 def _row(row: Spread, titles: Mapping[str, str]) -> tuple[str, ...]:
     cell, parts = row.cell, row.components
-    variances = (parts.initialisation, parts.order, parts.residual)
     return (
         f"{titles.get(cell.dataset.name, cell.dataset.name)} ({cell.recipe.name})",
         cell.arm.name,
@@ -83,6 +83,6 @@ def _row(row: Spread, titles: Mapping[str, str]) -> tuple[str, ...]:
         percent(np.sqrt(parts.order)),
         p_value(parts.p_order),
         percent(np.sqrt(parts.residual)),
-        percent(np.sqrt(sum(variances))),
+        percent(np.sqrt(parts.total)),
         percent(row.all_seeds),
     )
