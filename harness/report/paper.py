@@ -15,6 +15,7 @@ import typst
 
 from harness.report.appearance import svg_bytes
 from harness.report.beside_published import repeat_contrasts
+from harness.report.every_cell import finals_table, tuning_table
 from harness.report.gallery import gallery
 from harness.report.listings import datasets_table
 from harness.report.numbers import numbers, to_json
@@ -78,7 +79,11 @@ def texts(inputs: ReportInputs) -> dict[str, str]:
     summaries = summarise(inputs.records, inputs.protocol)
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
     found = numbers(inputs, summaries, verdicts)
-    tables = report_tables(inputs, summaries, verdicts) | {"datasets": datasets_table(inputs.records)}
+    tables = report_tables(inputs, summaries, verdicts) | {
+        "datasets": datasets_table(inputs.records),
+        "tuning": tuning_table(summaries, inputs.records, inputs.protocol, inputs.titles),
+        "finals": finals_table(summaries, inputs.protocol, inputs.titles),
+    }
     files = {NUMBERS: to_json(found)}
     for name, table in tables.items():
         files[f"tables/{name}.md"] = to_markdown(table)
