@@ -60,9 +60,10 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure both implementations' speed side by side, at the compact and at full size."""
+    """Measure both implementations' speed side by side, at compact and at full size, and what a run costs besides."""
     study(session, "bench", "--recipe", "compact")
     study(session, "bench", "--recipe", "paper", "--rounds", "1", "--batches", "2")
+    session.run(environment(session), "-m", "study", "overhead")
 
 
 @nox.session

@@ -18,7 +18,7 @@ from harness.environment import environment, peak_memory_mib, reset_peak_memory,
 from harness.jobs import ClassifierJob, ClassifierOutcome, Report, finite_or_none
 from harness.metrics import pack_correct, split_metrics
 from harness.record import SCHEMA, Cost, Inputs, RealisedRates, Record, Result
-from harness.seeds import derive_seeds
+from harness.seeds import classifier_seeds
 from harness.specification import Cell, Hardware, cell_id
 from harness.tasks import THREADS, parent_stage, product_key
 from harness.weights import Weights, encoder_only, initial_head, initial_language_model, load, weights_digest
@@ -30,7 +30,7 @@ def run_cell(cell: Cell, place: Workplace, report: Report) -> Record:
     wall, cpu = time.perf_counter(), _cpu_seconds()
     reset_peak_memory()
     corpus = encode(cell.dataset, cell.recipe.size, place.sources)
-    seeds = derive_seeds(cell.dataset.reader, "classifier", cell.repetition)
+    seeds = classifier_seeds(cell.dataset.reader, cell.repetition, cell.recipe.crossing)
     encoder, facts = _starting_encoder(cell, corpus, place, seeds)
     job = _classifier_job(cell, corpus, encoder, seeds, place.hardware)
     outcome = implementation_module(cell.implementation).fine_tune_classifier(job, report)

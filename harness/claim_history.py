@@ -1,7 +1,8 @@
 """Which claims already stood, as they stand now, in the code that made each record: read from git, kept as a file.
 
-A claim is the same while its rule, sides and margin are; its sentence may be reworded and its places may grow. The file
-is part of the evidence, so that a report needs no history; ``study history`` writes it anew.
+A claim is the same while its rule, sides, margin and question are; its sentence may be reworded, and data sets may be
+added to those it is about. Changes of the rules themselves (``harness.verdicts``) are not followed. The file is part of
+the evidence, so that a report needs no history; ``study history`` writes it anew.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from harness import claim_teller
 from harness.claims import Claim, Place, Selector, Verdict
 from harness.evidence import EvidenceError
 from harness.record import Record
@@ -26,21 +28,6 @@ FILE = "history.json"  # in the folder of the committed evidence
 ROOT = Path(__file__).resolve().parent.parent
 _CODE = ("study", "harness")
 _DECLARATIONS = ("study", "harness/claims.py")  # what a claim is read from
-
-# Fields at their defaults are left out, so that a field that a later commit adds changes no earlier claim.
-_TELL = """
-import dataclasses, json
-
-def told(value):
-    if dataclasses.is_dataclass(value):
-        fields = dataclasses.fields(value)
-        return {f.name: told(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
-    return list(value) if isinstance(value, tuple) else value
-
-from study.claims import CLAIMS
-rules = ("kind", "left", "right", "margin")
-print(json.dumps({claim.name: {rule: told(getattr(claim, rule)) for rule in rules} for claim in CLAIMS}))
-"""
 
 
 class HistoryError(RuntimeError):
@@ -58,6 +45,8 @@ class Since:
 @dataclass(frozen=True)
 class History:
     """By claim, since when; by the commit of records, the claims that stood in it as they do now."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     since: Mapping[str, Since] = field(default_factory=dict)
     standing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -82,23 +71,27 @@ def read(path: Path) -> History:
 
 
 def write(history: History, path: Path) -> None:
-    """Write the history, one fact a line."""
-    path.write_text(json.dumps(_HISTORY.dump_python(history), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    """Write the history, one fact a line, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(_HISTORY.dump_python(history), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def from_git(claims: Iterable[Claim], records: Iterable[Record], root: Path = ROOT) -> History:
     """Ask the repository in ``root`` for the history of the claims; runs the declarations of earlier commits.
+
+    The line of first parents is followed: a claim that was written on a branch stands from the merge on.
 
     Raises:
         HistoryError: without git, in a shallow clone, with uncommitted claims, or when a record's commit is missing.
     """
     if _git(root, "rev-parse", "--is-shallow-repository").strip() == "true":
         raise HistoryError(f"{root}: the clone is shallow; fetch its history with `git fetch --unshallow`")
-    names = {claim.name for claim in claims}
-    now = _claims_at(root, "HEAD")
-    if names != set(now):
+    now: dict[str, object] = {claim.name: _plain(claim_teller.rule(claim)) for claim in claims}
+    names = set(now)
+    if now != _claims_at(root, "HEAD"):
         raise HistoryError(f"{root}: study/claims.py is not as committed; commit it and run this again")
-    log = _git(root, "log", "--format=%H %cs", "--", *_DECLARATIONS).splitlines()
+    log = _git(root, "log", "--first-parent", "--format=%H %cs", "--", *_DECLARATIONS).splitlines()
     known = {commit: date for commit, _, date in (line.partition(" ") for line in log)}
     since: dict[str, Since] = {}
     changed: set[str] = set()
@@ -112,16 +105,30 @@ def from_git(claims: Iterable[Claim], records: Iterable[Record], root: Path = RO
     return History(since, standing)
 
 
-def records_after(verdict: Verdict, records: Iterable[Record], history: History) -> tuple[int, int]:
-    """How many records of the verdict's two sides there are, and how many are from code that had the claim already.
+@dataclass(frozen=True)
+class Ages:
+    """Of the records that a verdict is about: how many there are, and how many are from code that had its claim.
 
-    All records of an arm at its decays count, tuning included.
+    ``later`` is absent where the history does not know the code of all of them.
     """
+
+    records: int
+    later: int | None
+
+    @property
+    def all_later(self) -> bool:
+        """Whether the claim is known to be older than all of the records."""
+        return self.records == self.later
+
+
+def ages(verdict: Verdict, records: Iterable[Record], history: History) -> Ages:
+    """Count the records of a verdict's two sides; all of an arm at its decays, tuning included."""
     place = (verdict.dataset, verdict.recipe)
     sides = (verdict.claim.left, verdict.claim.right)
     found = [record for record in records if any(_is_of(record, side, place) for side in sides)]
-    later = [r for r in found if verdict.claim.name in history.standing.get(r.environment.commit, ())]
-    return len(found), len(later)
+    if any(record.environment.commit not in history.standing for record in found):
+        return Ages(len(found), None)
+    return Ages(len(found), sum(verdict.claim.name in history.standing[r.environment.commit] for r in found))
 
 
 def _is_of(record: Record, side: Selector, place: Place) -> bool:
@@ -150,18 +157,23 @@ def _claims_at(root: Path, commit: str) -> dict[str, object]:
             files.extractall(folder, filter="data")
         if not (Path(folder) / "study" / "claims.py").exists():
             return {}
-        told = _run([sys.executable, "-c", _TELL], folder)
+        told = _run([sys.executable, "-I", claim_teller.__file__, folder])
     claims: dict[str, object] = json.loads(told)
     return claims
+
+
+def _plain(rule: dict[str, object]) -> object:
+    """A rule as it is read back from JSON."""
+    return json.loads(json.dumps(rule))
 
 
 def _git(root: Path, *arguments: str) -> str:
     return _run(["git", "-C", str(root), *arguments]).decode()
 
 
-def _run(command: list[str], folder: str | None = None) -> bytes:
+def _run(command: list[str]) -> bytes:
     try:
-        return subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout
+        return subprocess.run(command, check=True, capture_output=True).stdout
     except FileNotFoundError as error:
         raise HistoryError(f"{command[0]} is not installed; install it to read the history of the claims") from error
     except subprocess.CalledProcessError as error:

@@ -1,4 +1,4 @@
-"""Claims, written before measuring, and which records they are about.
+"""Claims, and which records they are about.
 
 The base rate of a family is chosen on validation error alone, over the tuning repetitions; what is compared are the
 final repetitions, whose seeds the choice has not seen. ``harness.verdicts`` has the rules.

@@ -37,7 +37,7 @@ from harness.report import readme
 from harness.report.page import ReportInputs, render
 from harness.report.paper import PaperError
 from harness.report.paper import build as build_paper
-from harness.report_inputs import report_inputs
+from harness.report_inputs import profiles_by_cell, report_inputs
 from harness.reproduction import Comparison, compare
 from harness.specification import Hardware
 from harness.store import RecordExists, Store, StoreError
@@ -175,6 +175,14 @@ def export(
     """Add the run store's records to the committed evidence, one sorted text file a dataset."""
     for path in evidence.export(Store(store).records(), results, replace=overwrite):
         Console().print(f"wrote {path}", soft_wrap=True)
+
+
+@app.command()
+def prune(context: typer.Context, results: options.Results = options.RESULTS) -> None:
+    """Take final cells at base rates that tuning no longer chooses, which no profile plans, out of the evidence."""
+    planned = profiles_by_cell(context.obj, _committed(results))
+    for cell in evidence.prune(results, planned):
+        Console().print(f"taken out: {cell}", soft_wrap=True, highlight=False)
 
 
 @app.command()

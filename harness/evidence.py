@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,20 @@ def export(records: Iterable[Record], folder: Path, *, replace: bool = False) ->
     for path, group in merged.items():
         _write(path, "".join(to_json(group[identity]) + "\n" for identity in sorted(group, key=natural_key)))
     return list(merged)
+
+
+def prune(folder: Path, planned: Collection[str]) -> tuple[str, ...]:
+    """Take the records of cells that are not among ``planned`` out of ``folder``; return these cells.
+
+    When a grid of base rates grows, another rate may be chosen, and the final cells at the former one answer nothing.
+
+    Raises:
+        EvidenceError: as :func:`load`; no file has been changed then.
+    """
+    files = {path: _read(path) for path in sorted(folder.glob("*.jsonl"))}
+    for path, records in files.items():
+        _write(path, "".join(to_json(record) + "\n" for record in records if record.cell in planned))
+    return tuple(record.cell for records in files.values() for record in records if record.cell not in planned)
 
 
 def load(folder: Path) -> tuple[Record, ...]:

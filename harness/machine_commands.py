@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness import options
-from harness.campaign import MODELS, data_sources
+from harness import evidence, options
+from harness.campaign import MODELS, Measurement, Selection, data_sources, measure, workplace
 from harness.options import chosen_hardware
 from harness.plan import choose
 from harness.specification import Hardware
@@ -47,6 +47,33 @@ def bench(
 
 
 @app.command()
+def overhead(
+    context: typer.Context,
+    profile: options.ProfileName = "quick",
+    workers: Annotated[
+        list[int] | None, typer.Option(min=1, help="Numbers of workers to compare; default: 1 and 2.")
+    ] = None,
+    results: options.Results = options.RESULTS,
+    data: options.Data = None,
+) -> None:
+    """Measure what a run costs besides training, what a second worker gains, and how long a finished run takes."""
+    from harness.overhead import show_overhead  # noqa: PLC0415  (imports torch)
+
+    def run(store: Path, number: int) -> Measurement:
+        return measure(context.obj, Selection(profile), workplace(store, data, Hardware()), number, committed)
+
+    committed = evidence.load(results) if results.exists() else ()
+    try:
+        show_overhead(run, Hardware(), workers or (1, 2), Console())
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted: nothing is kept of a run that was to be timed")
+        raise typer.Exit(130) from None
+    except RuntimeError as error:
+        Console(stderr=True).print(f"error: {error}", style="bold red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
 def pretrain(  # noqa: PLR0913
     context: typer.Context,
     models: Annotated[list[str] | None, typer.Argument(help="Declared models; default: all.")] = None,
@@ -66,7 +93,7 @@ def pretrain(  # noqa: PLR0913
 
     declared = context.obj.pretraining
     sources = data_sources(data)
-    places = Places(sources, checkpoints or sources.cache / "checkpoints", output)
+    places = Places(sources, checkpoints or sources.cache / "checkpoints", output, MODELS)
     for name in [choose("model", model, declared) for model in models or declared]:
         try:
             line = train(declared[name], places, chosen_hardware(device, precision), workers)

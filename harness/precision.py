@@ -22,6 +22,16 @@ def best_precision(device: str) -> Precision:
     return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
 
 
+def deterministic_kernels() -> None:
+    """Let this process use only kernels whose results repeat to the bit.
+
+    torch then also fills all memory that it hands out, for code that reads what it never wrote; there is none here, and
+    the filling takes a twentieth of a step.
+    """
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
 def products_in(hardware: Hardware) -> torch.autocast:
     """A context in which linear layers and LSTMs compute in the hardware's chosen precision."""
     device = torch.device(hardware.device).type

@@ -12,6 +12,7 @@ from typing import Literal
 Purpose = Literal["labels", "initialisation", "head", "order", "dropout"]
 Stage = Literal["general", "target", "classifier"]
 
+CROSSED_REPETITION = 0  # whose labels and language model all repetitions of a crossing have
 PURPOSES: tuple[Purpose, ...] = ("labels", "initialisation", "head", "order", "dropout")
 
 
@@ -22,6 +23,21 @@ def derive_seed(corpus: str, stage: Stage, repetition: int, purpose: Purpose) ->
     """
     key = f"{corpus}|{stage}|{repetition}|{purpose}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:4])
+
+
+def classifier_seeds(corpus: str, repetition: int, crossing: int | None) -> dict[str, int]:
+    """All seeds of a repetition's classifier stage; ``crossing`` as in :class:`harness.specification.Recipe`."""
+    if crossing is None:
+        return derive_seeds(corpus, "classifier", repetition)
+    initialisation, order = divmod(repetition, crossing)
+    taken: dict[Purpose, int] = {
+        "labels": CROSSED_REPETITION,
+        "initialisation": initialisation,
+        "head": initialisation,
+        "order": order,
+        "dropout": order,
+    }
+    return {purpose: derive_seed(corpus, "classifier", taken[purpose], purpose) for purpose in PURPOSES}
 
 
 def derive_seeds(corpus: str, stage: Stage, repetition: int) -> dict[str, int]:

@@ -28,12 +28,12 @@ class Evidence:
 
 
 def gather(records: Iterable[Record], protocol: Protocol) -> Evidence:
-    """Sort the records.
+    """Sort the records; crossed repetitions are left out.
 
     Raises:
         ClaimsError: when a cell occurs twice.
     """
-    records = tuple(records)
+    records = tuple(record for record in records if record.specification.recipe.crossing is None)
     tuned = tuning_errors(records, protocol)
     grids: dict[Place, set[float]] = {}
     for family, errors in tuned.items():
@@ -103,7 +103,7 @@ def _rank(selector: Selector, record: Record) -> float:
     """What the chosen decay has the lowest sum of; weights that are not finite have moved without bound."""
     if selector.chosen_by == "lowest error":
         return record.result.validation.error
-    moved = record.result.displacement[record.result.rates.groups[0]]
+    moved = _value(replace(selector, measure="movement of the lowest layer"), record)
     distance = math.inf if moved is None else moved
     return distance if selector.chosen_by == "least movement" else -distance
 

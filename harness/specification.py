@@ -7,7 +7,9 @@ them in full, so that a result states what was run and not only what was asked f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 Implementation = Literal["torch", "fastai"]
 Unfreezing = Literal["all", "last", "gradual", "chain-thaw"]
@@ -143,7 +145,11 @@ class ClassifierRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that is the same for all arms: sizes, stages, direction."""
+    """Everything that is the same for all arms: sizes, stages, direction.
+
+    With a ``crossing`` of n, repetition r takes its initial weights from repetition r // n, data order and dropout from
+    r % n, labels and language model from 0. None: it takes all of them from r.
+    """
 
     name: str
     size: ModelSize
@@ -151,6 +157,8 @@ class Recipe:
     target: LanguageModelRecipe
     classifier: ClassifierRecipe
     direction: Direction = "forward"
+    # Not written where it is None: the records that are older than it stay as they are.
+    crossing: Annotated[int | None, Field(exclude_if=lambda crossing: crossing is None)] = None
 
 
 @dataclass(frozen=True)

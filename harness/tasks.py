@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 from harness.environment import source_digest
 from harness.runner import Task
-from harness.seeds import derive_seeds
+from harness.seeds import CROSSED_REPETITION, derive_seeds
 from harness.specification import Cell, Dataset, Hardware, Implementation, LanguageModelArm, Recipe, cell_id
 
 THREADS = 1
@@ -87,7 +87,8 @@ def parent_stage(cell: Cell) -> Stage | None:
         return None
     if cell.arm.start == "general":
         return GeneralModel(cell.dataset, cell.recipe)
-    return TargetModel(cell.dataset, cell.recipe, cell.implementation, cell.arm.start, cell.repetition)
+    repetition = cell.repetition if cell.recipe.crossing is None else CROSSED_REPETITION
+    return TargetModel(cell.dataset, cell.recipe, cell.implementation, cell.arm.start, repetition)
 
 
 def plan_tasks(cells: Iterable[Cell], hardware: Hardware) -> tuple[Task, ...]:

@@ -1,4 +1,4 @@
-"""What the study claims, written before measuring. Claims that fail stay here."""
+"""What the study claims. Claims are written before measuring, dated by the history, and stay here when they fail."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ CLAIMS = (
         question="layers",
     ),
     Claim(
-        "moving-less-predicts-lower-error",
+        "the-least-moved-beats-the-most-moved",
         "Of the decay factors, each tuned, the one whose embedding moves least has a lower test error than the one "
         "whose embedding moves most.",
         "superior",
@@ -134,7 +134,7 @@ CLAIMS = (
         replace(_TORCH, decay=DECAYS, chosen_by="most movement"),
         MARGIN,
         places=COMPACT_PLACES,
-        question="layers",
+        question="movement",
     ),
     Claim(
         "implementations-agree-discriminative",

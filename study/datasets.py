@@ -33,6 +33,7 @@ _IMDB_LICENCE = "Large Movie Review Dataset, Maas et al. 2011: no open licence, 
 _DATASETS = (
     _RT_1K,
     *_fewer(_RT_1K, "rt"),
+    replace(_RT_1K, name="rt-all", title="Rotten Tomatoes, all labels", labels=None),
     Dataset(
         name="imdb-pip-200",
         title="IMDb training half, 200 labels",

@@ -10,13 +10,14 @@ from harness.study_definition import Profile, Sweep
 from study.arms import ARMS, DECAYS
 from study.datasets import DATASETS, FEWER_LABELS
 from study.protocol import PROTOCOL
-from study.recipes import COMPACT, COMPACT_LONG, MINI, PAPER
+from study.recipes import COMPACT, COMPACT_CROSSED, COMPACT_LONG, CROSSING, MINI, PAPER
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("torch", "fastai")
 CORE_DECAYS = (1.0, 2.6)
 BASE_RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)  # a factor of 2; the same for every decay
 COMPACT_RATES = (0.000625, 0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # for every arm of the recipe
 PAPER_RATES = (0.0025, 0.005, 0.01, 0.02)
+CROSSED_RATES = (0.04,)  # what tuning chose for the same arm, uncrossed
 MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one that isolates the decay
 MINI_DATASETS = ("rt-1k", "imdb-pip-200", "trec6", "ag-1k", "imdb-1k")
 COMPACT_DATASETS = ("rt-1k", "trec6", "ag-1k", "imdb-1k")
@@ -119,10 +120,10 @@ PROFILES = {
         ),
         _tuned(
             "low-shot",
-            "full ULMFiT and training from scratch with fewer labels",
+            "full ULMFiT and training from scratch with fewer labels, and with all",
             (
                 _compact(f"rt-{labels}", ARMS[arm], decays)
-                for labels in FEWER_LABELS
+                for labels in (*FEWER_LABELS, "all")
                 for arm, decays in (("freez+stlr", (2.6,)), ("scratch", (1.0,)))
             ),
         ),
@@ -130,6 +131,12 @@ PROFILES = {
             "base-rates",
             "uniform and 2.6 at every base rate, and the paper's pairing of arms and base rates",
             (sweep for dataset in COMPACT_DATASETS for sweep in _protocols(dataset)),
+        ),
+        _untuned(
+            "seeds",
+            "initialisations crossed with data orders, at the base rate that tuning chose: where the spread comes from",
+            (Sweep(DATASETS["rt-1k"], COMPACT_CROSSED, "torch", MAIN_ARM, (2.6,), CROSSED_RATES, final_at="each"),),
+            tuple(range(CROSSING * CROSSING)),
         ),
         _tuned(
             "paper",

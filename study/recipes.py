@@ -50,6 +50,9 @@ COMPACT_LONG = replace(
     classifier=replace(COMPACT.classifier, epochs=6),
 )
 
+CROSSING = 5  # initialisations, each with as many data orders, for the variance that either contributes
+COMPACT_CROSSED = replace(COMPACT, name="compact-crossed", crossing=CROSSING)
+
 PAPER = Recipe(
     name="paper",
     size=ModelSize(embedding=400, hidden=1152, layers=3, max_vocabulary=60_000),

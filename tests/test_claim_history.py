@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from report.synthetic import cell, make_record
 
-from harness.claim_history import History, HistoryError, Since, from_git, read, records_after, write
+from harness.claim_history import Ages, History, HistoryError, Since, ages, from_git, read, write
 from harness.claims import Claim, Selector, Verdict
 from harness.evidence import EvidenceError
 
@@ -39,6 +40,13 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
+def declared(claims: str, more: str = "") -> list[Any]:
+    """The claims as objects."""
+    namespace: dict[str, Any] = {"__name__": __name__}
+    exec(DECLARATION.format(claims=claims, more=more), namespace)
+    return list(namespace["CLAIMS"])
+
+
 def commit(folder: Path, claims: str, more: str = "") -> str:
     """Commit these claims; returns the commit."""
     (folder / "study").mkdir(exist_ok=True)
@@ -64,20 +72,14 @@ def made_by(commit_id: str, **of_cell: object):
     return replace(record, environment=replace(record.environment, commit=commit_id))
 
 
-def claims(*names: str) -> list[Claim]:
-    return [replace(CLAIM, name=name) for name in names]
-
-
 def test_a_claim_stands_since_its_rule_last_changed_however_it_is_worded(repository):
     start = git(repository, "rev-parse", "HEAD")
     old = commit(repository, "Claim('first', 'a', 'superior', 'l', (1, 2), 0.01),")
     margin = commit(repository, "Claim('first', 'a', 'superior', 'l', (1, 2), 0.005),")
-    words = commit(
-        repository,
-        "Claim('first', 'b', 'superior', 'l', (1, 2), 0.005), Claim('second', 'c', 'superior', 'l', (1,), 0.01),",
-        more="    measure: str = 'new field'",
-    )
-    history = from_git(claims("first", "second"), [made_by(at) for at in (start, old, margin, words)], repository)
+    now = "Claim('first', 'b', 'superior', 'l', (1, 2), 0.005), Claim('second', 'c', 'superior', 'l', (1,), 0.01),"
+    words = commit(repository, now, more="    measure: str = 'new field'")
+    records = [made_by(at) for at in (start, old, margin, words)]
+    history = from_git(declared(now, more="    measure: str = 'new field'"), records, repository)
     assert history.since["first"].commit == margin
     assert history.since["second"].commit == words
     assert history.standing == {start: (), old: (), margin: ("first",), words: ("first", "second")}
@@ -85,20 +87,41 @@ def test_a_claim_stands_since_its_rule_last_changed_however_it_is_worded(reposit
     assert read(repository / "history.json") == history
 
 
-def test_claims_that_are_not_committed_and_records_of_unknown_commits_are_errors(repository):
-    commit(repository, "Claim('first', 'a', 'superior', 'l', (1, 2), 0.01),")
+FIRST = "Claim('first', 'a', 'superior', 'l', (1, 2), 0.01),"
+
+
+@pytest.mark.parametrize("changed", [FIRST.replace("first", "second"), FIRST.replace("0.01", "0.02")])
+def test_claims_that_are_not_as_committed_are_an_error(repository, changed):
+    commit(repository, FIRST)
     with pytest.raises(HistoryError, match="not as committed"):
-        from_git(claims("second"), [], repository)
+        from_git(declared(changed), [], repository)
+
+
+def test_a_record_of_an_unknown_commit_is_an_error_that_names_it(repository):
+    commit(repository, FIRST)
     with pytest.raises(HistoryError, match=40 * "0"):
-        from_git(claims("first"), [made_by(40 * "0")], repository)
+        from_git(declared(FIRST), [made_by(40 * "0")], repository)
+
+
+def test_a_claim_that_was_written_on_a_branch_stands_from_the_merge_on(repository):
+    base = commit(repository, "")
+    git(repository, "checkout", "-q", "-b", "branch")
+    commit(repository, FIRST)
+    git(repository, "checkout", "-q", "-")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "meanwhile")
+    git(repository, "merge", "-q", "--no-ff", "-m", "merge", "branch")
+    merge = git(repository, "rev-parse", "HEAD")
+    history = from_git(declared(FIRST), [made_by(base), made_by(merge)], repository)
+    assert history.since["first"].commit == merge
+    assert history.standing == {base: (), merge: ("first",)}
 
 
 def test_a_shallow_clone_is_an_error_that_names_the_remedy(repository, tmp_path_factory):
-    commit(repository, "Claim('first', 'a', 'superior', 'l', (1, 2), 0.01),")
+    commit(repository, FIRST)
     clone = tmp_path_factory.mktemp("clones") / "shallow"
     git(repository, "clone", "-q", "--depth", "1", f"file://{repository}", str(clone))
     with pytest.raises(HistoryError, match="unshallow"):
-        from_git(claims("first"), [], clone)
+        from_git(declared(FIRST), [], clone)
 
 
 def test_records_of_both_sides_are_counted_and_no_others():
@@ -111,10 +134,11 @@ def test_records_of_both_sides_are_counted_and_no_others():
     ]
     verdict = Verdict(CLAIM, "rt-1k", "mini", "no data", None, None, None, 0)
     history = History({"first": Since("young", "2026-01-01")}, {"young": ("first",), "old": ()})
-    assert records_after(verdict, records, history) == (2, 1)
+    assert ages(verdict, records, history) == Ages(2, 1)
     sweep = replace(CLAIM, right=replace(SIDE, decay=(1.0, 6.76)))
-    assert records_after(replace(verdict, claim=sweep), records, history) == (3, 2)
-    assert records_after(verdict, records, History()) == (2, 0)
+    assert ages(replace(verdict, claim=sweep), records, history) == Ages(3, 2)
+    assert ages(verdict, records, History()) == Ages(2, None)
+    assert not Ages(2, None).all_later
 
 
 def test_a_damaged_file_is_an_error_and_none_is_an_empty_history(tmp_path):

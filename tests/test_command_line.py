@@ -161,6 +161,21 @@ def test_export_refuses_another_result_for_a_committed_cell(world: Tiny, command
     assert contents(tmp_path / "results") != before
 
 
+def test_prune_takes_out_what_no_profile_plans_and_nothing_else(world: Tiny, command: Command, tmp_path: Path) -> None:
+    where = ("--results", tmp_path / "results")
+    assert command("export", "--store", world.folder / "store", *where).status == 0
+    before = contents(tmp_path / "results")
+    assert command("prune", *where).out == ""
+    assert contents(tmp_path / "results") == before
+    stale = world.cell(MAIN, base_rate=0.123, repetition=0)
+    record = evidence.load(tmp_path / "results")[0]
+    evidence.export([replace(record, cell=cell_id(stale), specification=stale)], tmp_path / "results")
+    assert command("prune", *where).out == f"taken out: {cell_id(stale)}\n"
+    assert {name: text for name, (text, _) in contents(tmp_path / "results").items()} == {
+        name: text for name, (text, _) in before.items()
+    }
+
+
 def test_a_report_without_evidence_says_what_is_missing(world: Tiny, command: Command, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     said = command("report", "--results", tmp_path / "results", "--output", tmp_path / "report")

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from harness import evidence
+from harness import claim_history, evidence
 from harness.campaign import Selection, planned
-from harness.record import Record
+from harness.claims import Family, chosen_rates
+from harness.record import Record, from_json, to_json
+from harness.report.again import repeated_cells
 from harness.report.freshness import stale
 from harness.report.page import ReportInputs
-from harness.report.paper import GENERATED
+from harness.report.paper import GENERATED, PDF, WRITTEN
 from harness.report.readme import END, README
 from harness.report_inputs import report_inputs
 from harness.reproduction import compare
 from harness.specification import cell_id
 from study.__main__ import STUDY
+from study.recipes import COMPACT
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,6 +54,31 @@ def test_committed_records_were_made_by_committed_code_from_the_declared_cells(c
         assert record.specification == declared[record.cell]
 
 
+def test_every_committed_line_is_what_its_record_is_written_as() -> None:
+    for path in (ROOT / "results").glob("**/*.jsonl"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert to_json(from_json(line, path)) == line
+
+
+def test_the_history_of_the_claims_covers_every_record(committed: tuple[Record, ...]) -> None:
+    history = claim_history.read(ROOT / "results" / claim_history.FILE)
+    assert set(history.since) == {claim.name for claim in STUDY.claims}, "run: python -m study history"
+    assert set(history.standing) == {record.environment.commit for record in committed}, "run: python -m study history"
+
+
+def test_cells_measured_again_are_committed_cells_made_by_committed_code(committed: tuple[Record, ...]) -> None:
+    again = evidence.load_again(ROOT / "results")
+    assert not any(record.environment.modified for records in again.values() for record in records)
+    repeated_cells(again, committed, STUDY.protocol.margin)
+
+
+def test_crossed_repetitions_run_at_the_rate_that_tuning_chose(committed: tuple[Record, ...]) -> None:
+    (cell, *_) = planned(STUDY, Selection("seeds"), committed).cells
+    chosen = chosen_rates(committed, STUDY.protocol)
+    uncrossed = Family(cell.dataset.name, COMPACT.name, cell.implementation, cell.arm.name, cell.arm.decay)
+    assert cell.base_rate == chosen[uncrossed]
+
+
 @pytest.fixture(scope="module")
 def inputs(committed: tuple[Record, ...]) -> ReportInputs:
     return report_inputs(STUDY, committed, (), ROOT / "results")
@@ -58,9 +86,9 @@ def inputs(committed: tuple[Record, ...]) -> ReportInputs:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The paper's folder in a copy of what is generated and committed."""
+    """The paper's folder in a copy of what is written, generated and committed."""
     shutil.copy(ROOT / README, tmp_path)
-    for pattern in GENERATED:
+    for pattern in (*WRITTEN, *GENERATED, PDF):
         for path in (ROOT / "paper").glob(pattern):
             target = tmp_path / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +107,18 @@ def test_a_changed_line_a_missing_file_and_one_too_many_are_found(inputs: Report
         _change_a_digit(copy / name)
     (copy / "tables/areas.tex").unlink()
     (copy / "figures/old.svg").touch()
-    expected = {*changed, figure, "tables/areas.tex", "figures/old.svg", README} - {"../README.md"}
+    expected = {*changed, figure, "tables/areas.tex", "figures/old.svg", PDF, README} - {"../README.md"}
     assert set(stale(inputs, copy)) == expected
+
+
+def test_a_pdf_of_other_prose_is_found(inputs: ReportInputs, copy: Path) -> None:
+    assert stale(inputs, copy) == ()
+    section = copy / "sections" / "abstract.typ"
+    section.write_text(section.read_text(encoding="utf-8") + "More.", encoding="utf-8")
+    assert stale(inputs, copy) == (PDF,)
+    section.write_text(section.read_text(encoding="utf-8").removesuffix("More."), encoding="utf-8")
+    (copy / PDF).unlink()
+    assert stale(inputs, copy) == (PDF,)
 
 
 def test_a_changed_record_is_found_in_all_that_shows_it(inputs: ReportInputs) -> None:

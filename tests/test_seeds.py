@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.seeds import PURPOSES, Purpose, Stage, derive_seed, derive_seeds
+from harness.seeds import PURPOSES, Purpose, Stage, classifier_seeds, derive_seed, derive_seeds
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
 STAGES: tuple[Stage, ...] = ("general", "target", "classifier")
@@ -47,3 +47,10 @@ def test_repetition_zero_is_as_fixed_and_as_different_as_any_other() -> None:
     assert zero == derive_seeds("trec6", "classifier", 0)
     assert 0 not in zero.values()
     assert not set(zero.values()) & set(derive_seeds("trec6", "classifier", 1).values())
+
+
+def test_a_crossing_takes_initialisation_from_one_repetition_and_order_from_another() -> None:
+    of = [derive_seeds("trec6", "classifier", repetition) for repetition in range(4)]
+    seeds = classifier_seeds("trec6", 11, crossing=4)
+    assert seeds == of[2] | {"order": of[3]["order"], "dropout": of[3]["dropout"], "labels": of[0]["labels"]}
+    assert classifier_seeds("trec6", 11, crossing=None) == derive_seeds("trec6", "classifier", 11)

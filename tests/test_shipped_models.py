@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import pytest
 
@@ -45,7 +44,7 @@ def test_its_record_tells_of_these_weights_and_of_the_declared_pre_training(reci
     model = shipped(recipe)
     record = json.loads((MODELS / f"{model.name}.json").read_text(encoding="utf-8"))
     assert record["digest"] == model.digest
-    assert record["recipe"] == json.loads(json.dumps(asdict(STUDY.pretraining[model.name])))
+    assert record["recipe"] == json.loads(json.dumps(STUDY.pretraining[model.name].facts()))
     assert record["recipe"]["direction"] == recipe.direction
     assert record["tokens"] == record["steps"] * STUDY.pretraining[model.name].step_tokens
     assert not record["environment"]["modified"]

@@ -99,7 +99,13 @@ def test_tuning_and_final_repetitions_share_no_seed() -> None:
     assert set(protocol.tuning_repetitions).isdisjoint(protocol.final_repetitions)
     for profile in STUDY.profiles.values():
         assert set(profile.tuning_repetitions) <= set(protocol.tuning_repetitions)
-        assert set(profile.final_repetitions) <= set(protocol.final_repetitions)
+        crossings = {sweep.recipe.crossing for sweep in profile.sweeps}
+        if crossings == {None}:
+            assert set(profile.final_repetitions) <= set(protocol.final_repetitions)
+        else:  # a repetition is a pair of others
+            (crossing,) = crossings
+            assert profile.final_repetitions == tuple(range(crossing**2))
+            assert set(range(crossing)) <= set(protocol.final_repetitions)
 
 
 @each_profile

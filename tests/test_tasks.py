@@ -52,6 +52,13 @@ SHARED: dict[str, Change] = {
         cell, lambda recipe: replace(recipe, classifier=replace(recipe.classifier, epochs=9))
     ),
 }
+
+
+def test_all_repetitions_of_a_crossing_start_from_one_language_model() -> None:
+    crossed = with_recipe(CELL, lambda recipe: replace(recipe, crossing=3))
+    assert key(replace(crossed, repetition=7)) == key(CELL) != key(replace(CELL, repetition=7))
+
+
 TARGET_ONLY: dict[str, Change] = {
     "target epochs": lambda cell: with_recipe(
         cell, lambda recipe: replace(recipe, target=replace(recipe.target, epochs=2))

@@ -148,12 +148,14 @@ def _study(questions: Dataset, news: Dataset) -> Study:
 def as_in_a_worker(engine: Engine) -> Iterator[None]:
     """Prepare this process as a worker is prepared, and put torch's settings back."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    filling = torch.utils.deterministic.fill_uninitialized_memory
     engine.start()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
+        torch.utils.deterministic.fill_uninitialized_memory = filling
 
 
 def ignore(_event: Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -33,7 +33,7 @@ _TENSORS = ("weights", "first_moment", "second_moment", "states")
 
 def run_key(recipe: PretrainingRecipe, corpus_digest: str, precision: Precision) -> str:
     """SHA-256 of what decides the course of a run; a checkpoint of another run is refused."""
-    facts = {"recipe": asdict(recipe), "corpus": corpus_digest, "precision": precision}
+    facts = {"recipe": recipe.facts(), "corpus": corpus_digest, "precision": precision}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -20,21 +20,26 @@ from harness.general.checkpoints import Checkpoint, run_key
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica, reading_order, total_steps
 from harness.general.trainer import Run, shared, train
+from harness.language_models import shipped_model
 from harness.quantised import dequantise, quantise
 from harness.scratch.models import LanguageModel
 from harness.scratch.training import perplexity
 from harness.seeds import derive_seed
 from harness.specification import Hardware
-from harness.weights import Weights, initial_language_model, save, weights_digest
+from harness.weights import Weights, WeightsError, initial_language_model, save, weights_digest
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a run reads and writes: data, checkpoints (outside the repository), finished models."""
+    """Where a run reads and writes: data, checkpoints (outside the repository), finished models.
+
+    ``earlier`` holds the products that a warm start goes on from; None: ``models`` does.
+    """
 
     sources: Sources
     checkpoints: Path
     models: Path
+    earlier: Path | None = None
 
 
 def pretrain(recipe: PretrainingRecipe, places: Places, hardware: Hardware, workers: int) -> str:
@@ -45,7 +50,7 @@ def pretrain(recipe: PretrainingRecipe, places: Places, hardware: Hardware, work
 
     Raises:
         CorpusError: when the text cannot be obtained.
-        WeightsError: when the checkpoint is damaged or of another run.
+        WeightsError: when the checkpoint, or the product to start from, is damaged or another than expected.
         FloatingPointError: when training diverges.
     """
     environment(hardware, 1)  # remembered as it is now; the commit may move on during hours of training
@@ -73,11 +78,10 @@ def _train(
 ) -> tuple[Checkpoint, Run]:
     hardware, workers = where
     rows = reading_order(text.training, text.offsets, recipe)
-    seed = derive_seed(recipe.corpus.name, "general", recipe.seed, "initialisation")
     key = run_key(recipe, text.digest, hardware.precision)
     run = Run(
         recipe=recipe,
-        start=initial_language_model(len(text.vocabulary), recipe.size, seed),
+        start=starting_weights(recipe, text.vocabulary, places.earlier or places.models),
         rows=shared(torch.from_numpy(rows)),
         steps=total_steps(rows, recipe),
         hardware=hardware,
@@ -86,6 +90,28 @@ def _train(
     )
     bar = progress.add_task(recipe.name, total=run.steps, loss="")
     return train(run, workers, _Reporter(progress, bar)), run
+
+
+def starting_weights(recipe: PretrainingRecipe, vocabulary: tuple[str, ...], models: Path) -> Weights:
+    """The weights that pre-training starts from: random, or those of the earlier product in ``models``.
+
+    Raises:
+        WeightsError: when the earlier product is missing, damaged, not the one that the recipe names, or of another
+            size or direction.
+    """
+    seed = derive_seed(recipe.corpus.name, "general", recipe.seed, "initialisation")
+    random = initial_language_model(len(vocabulary), recipe.size, seed)
+    if recipe.start is None:
+        return random
+    earlier = shipped_model(recipe.start, vocabulary, models)
+    path = models / f"{recipe.start.name}.json"
+    direction = json.loads(path.read_text(encoding="utf-8"))["recipe"]["direction"]
+    sizes = {name: tensor.shape for name, tensor in random.items()}
+    if direction != recipe.direction or {name: tensor.shape for name, tensor in earlier.items()} != sizes:
+        raise WeightsError(
+            f"{path}: is not a {recipe.direction} model of {recipe.name}'s size; name another to start from"
+        )
+    return earlier
 
 
 class _Reporter:
@@ -108,7 +134,7 @@ def _ship(text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, wor
     judged = judge(recipe, dequantise(rounded), text, run.hardware.device)
     surroundings = environment(run.hardware, 1)
     facts = {
-        "recipe": asdict(recipe),
+        "recipe": recipe.facts(),
         "perplexity": judged,
         "corpus": {"digest": text.digest, "documents": len(text.offsets) - 1, "dropped": text.dropped},
         "vocabulary": len(text.vocabulary),

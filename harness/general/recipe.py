@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from harness.corpus.general import GeneralCorpus
-from harness.specification import Direction, Dropouts, ModelSize, Optimization
+from harness.specification import Direction, Dropouts, ModelSize, Optimization, ShippedModel
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,9 @@ class PretrainingRecipe:
 
     A step reads ``shards`` × ``rows`` × ``bptt`` tokens. Shards, not workers, decide what is computed: their
     gradients are added in a fixed order, so one process and several reach the same weights.
+
+    ``start`` is an earlier product to go on from, by its digest (a warm start); None: random weights. With another
+    ``seed`` the documents come in another order; most of them are then read for a second time.
     """
 
     name: str
@@ -30,6 +33,14 @@ class PretrainingRecipe:
     dropouts: Dropouts
     optimization: Optimization
     seed: int = 0
+    start: ShippedModel | None = None
+
+    def facts(self) -> dict[str, object]:
+        """The recipe as plain data, for records and keys; ``start`` is left out where there is none."""
+        facts = asdict(self)
+        if self.start is None:
+            del facts["start"]
+        return facts
 
     @property
     def step_tokens(self) -> int:

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.claims import Family, family_of
-from harness.evidence import natural_key
-from harness.record import Environment, Record
+from harness.evidence import AGAIN, EvidenceError, natural_key
+from harness.record import Record
 from harness.report.tables import Column, Table, bracketed, p_value, percent, points
+from harness.specification import Cell, cell_id
 from harness.statistics import Interval, equivalence, mean_interval
 
 
 @dataclass(frozen=True)
+class Condition:
+    """A set's name, a cell whatever its repetition, on what both ran, and whether the same code trained them."""
+
+    name: str
+    cell: Cell
+    where: tuple[str, str]  # committed, again
+    same_code: bool
+
+
+@dataclass(frozen=True)
 class Again:
-    """One family of one set of repeated cells: test errors, again minus committed, as fractions, paired by cell.
+    """Repeated cells of one condition: test error again minus committed, as fractions, paired by repetition.
 
     ``interval`` is the 90 % t interval of the mean, ``p`` that of the two one-sided tests against the margin.
     """
 
-    name: str
-    family: Family
-    committed: Environment
-    repeated: Environment
+    condition: Condition
     pairs: int
     identical: int
     mean: float
@@ -33,26 +40,30 @@ class Again:
     p: float | None
 
 
-def repeated_families(
+def repeated_cells(
     again: Mapping[str, Sequence[Record]], records: Iterable[Record], margin: float
 ) -> tuple[Again, ...]:
-    """Compare each set of repeated cells with the committed records of the same cells, family by family.
+    """Compare each set of repeated cells with the committed ones; cells that differ in the repetition alone together.
 
     Raises:
-        ValueError: when a repeated cell has no committed record.
+        EvidenceError: when a repeated cell has no committed record, or one that is declared otherwise.
     """
     committed = {record.cell: record for record in records}
-    found: list[Again] = []
+    groups: dict[Condition, list[tuple[Record, Record]]] = {}
     for name, repeats in again.items():
-        families: dict[Family, list[tuple[Record, Record]]] = {}
         for record in repeats:
-            if record.cell not in committed:
-                raise ValueError(
-                    f"{name}: {record.cell} was measured again and has no committed record to compare with"
+            other = committed.get(record.cell)
+            if other is None or other.specification != record.specification:
+                raise EvidenceError(
+                    f"{AGAIN}/{name}: {record.cell} is not a committed cell as it is declared; measure that one again, "
+                    "or take this one out"
                 )
-            families.setdefault(family_of(record), []).append((record, committed[record.cell]))
-        found += [_compare(name, family, pairs, margin) for family, pairs in families.items()]
-    return tuple(sorted(found, key=lambda row: (row.name, natural_key(row.family.dataset), row.family.decay)))
+            cell = replace(record.specification, repetition=0)
+            same_code = other.inputs.source == record.inputs.source
+            condition = Condition(name, cell, (_where(other), _where(record)), same_code)
+            groups.setdefault(condition, []).append((record, other))
+    found = [_compare(condition, pairs, margin) for condition, pairs in groups.items()]
+    return tuple(sorted(found, key=lambda row: (row.condition.name, natural_key(cell_id(row.condition.cell)))))
 
 
 def again_table(rows: Sequence[Again], titles: Mapping[str, str], margin: float) -> Table:
@@ -62,8 +73,10 @@ def again_table(rows: Sequence[Again], titles: Mapping[str, str], margin: float)
         Column("Dataset"),
         Column("Arm"),
         Column("Decay", numeric=True),
+        Column("Base rate", numeric=True),
         Column("Committed on"),
         Column("Again on"),
+        Column("Code"),
         Column("Cells", numeric=True),
         Column("Identical", numeric=True),
         Column("Difference [90\N{NO-BREAK SPACE}%]", numeric=True),
@@ -73,20 +86,18 @@ def again_table(rows: Sequence[Again], titles: Mapping[str, str], margin: float)
     caption = (
         "The same cells with the same seeds, measured again: test error in percentage points, again minus committed, "
         "with its 90 % t interval; p of the two one-sided tests that the mean differs by less than "
-        f"{100 * margin:g} points. Largest: of the differences of single cells, either way."
+        f"{100 * margin:g} points. Largest: of the differences of single cells, either way. Code: whether the training "
+        "code was the same as well."
     )
     return Table(caption, columns, tuple(_row(row, titles) for row in rows))
 
 
-def _compare(name: str, family: Family, pairs: Sequence[tuple[Record, Record]], margin: float) -> Again:
+def _compare(condition: Condition, pairs: Sequence[tuple[Record, Record]], margin: float) -> Again:
     ours = [record.result.test.error for record, _ in pairs]
     theirs = [record.result.test.error for _, record in pairs]
     differences = np.array(ours) - np.array(theirs)
     return Again(
-        name=name,
-        family=family,
-        committed=pairs[0][1].environment,
-        repeated=pairs[0][0].environment,
+        condition=condition,
         pairs=len(pairs),
         identical=sum(record.result == other.result for record, other in pairs),
         mean=float(differences.mean()),
@@ -97,14 +108,15 @@ def _compare(name: str, family: Family, pairs: Sequence[tuple[Record, Record]], 
 
 
 def _row(row: Again, titles: Mapping[str, str]) -> tuple[str, ...]:
-    family = row.family
+    condition, cell = row.condition, row.condition.cell
     return (
-        row.name,
-        f"{titles.get(family.dataset, family.dataset)} ({family.recipe}, {family.implementation})",
-        family.arm,
-        f"{family.decay:g}",
-        _where(row.committed),
-        _where(row.repeated),
+        condition.name,
+        f"{titles.get(cell.dataset.name, cell.dataset.name)} ({cell.recipe.name}, {cell.implementation})",
+        cell.arm.name,
+        f"{cell.arm.decay:g}",
+        f"{cell.base_rate:g}",
+        *condition.where,
+        "same" if condition.same_code else "other",
         f"{row.pairs}",
         f"{row.identical}",
         f"{points(row.mean)} {bracketed(row.interval, signed=True)}",
@@ -113,5 +125,6 @@ def _row(row: Again, titles: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _where(environment: Environment) -> str:
-    return f"{environment.processor}, {environment.device}, {environment.precision}"
+def _where(record: Record) -> str:
+    environment = record.environment
+    return f"{environment.processor}, {environment.device}, {environment.precision}, torch {environment.torch}"

@@ -27,6 +27,8 @@ YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
+IMPLEMENTATION_COLOURS = {"torch": BLUE, "fastai": VERMILION}
+IMPLEMENTATION_MARKERS = {"torch": "o", "fastai": "s"}
 
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,

@@ -9,12 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.report.appearance import BLUE, VERMILION, figure_style, new_figure
+from harness.report.appearance import IMPLEMENTATION_COLOURS as COLOURS
+from harness.report.appearance import IMPLEMENTATION_MARKERS as MARKERS
+from harness.report.appearance import figure_style, new_figure
 from harness.report.summaries import UNIFORM, Summary, datasets_of, difference_to_uniform, find
 from harness.statistics import PairedDifference
-
-_COLOURS = {"torch": BLUE, "fastai": VERMILION}
-_MARKERS = {"torch": "o", "fastai": "s"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def forest(summaries: Sequence[Summary], margin: float, titles: Mapping[str, str
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("difference in test error to decay 1, points")
     names = dict.fromkeys(contrast.summary.family.implementation for contrast in contrasts)
-    handles = [Line2D([], [], color=_COLOURS[name], marker=_MARKERS[name], label=name) for name in names]
+    handles = [Line2D([], [], color=COLOURS[name], marker=MARKERS[name], label=name) for name in names]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
@@ -79,11 +78,11 @@ def _rows(axes: Axes, contrasts: Sequence[Contrast], titles: Mapping[str, str]) 
 def _row(axes: Axes, place: int, contrast: Contrast) -> None:
     """Draw the point and, where there is one, the interval."""
     implementation, difference = contrast.summary.family.implementation, contrast.difference
-    colour, mean = _COLOURS[implementation], 100 * difference.mean
+    colour, mean = COLOURS[implementation], 100 * difference.mean
     if difference.interval is not None:
         axes.plot([100 * bound for bound in difference.interval], [place, place], color=colour)
     face = colour if contrast.equally_tuned else "white"
-    axes.plot(mean, place, _MARKERS[implementation], color=colour, markerfacecolor=face)
+    axes.plot(mean, place, MARKERS[implementation], color=colour, markerfacecolor=face)
 
 
 def _heading(axes: Axes, place: int, title: str) -> None:

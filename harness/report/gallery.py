@@ -11,6 +11,8 @@ from harness.claims import Protocol
 from harness.record import Record
 from harness.report import figures
 from harness.report.agreement import agreement, implementation_pairs
+from harness.report.beside_figure import beside_published
+from harness.report.beside_published import Repeated
 from harness.report.forest import forest
 from harness.report.low_shot import label_budgets, low_shot
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, swept_arm
@@ -27,8 +29,13 @@ class Plate:
     needs: str
 
 
-def gallery(summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str]) -> tuple[Plate, ...]:
-    """Draw all figures; those by dataset once for each dataset and, with several recipes, for each recipe."""
+def gallery(
+    summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str], contrasts: Sequence[Repeated]
+) -> tuple[Plate, ...]:
+    """Draw all figures; those by dataset once for each dataset and, with several recipes, for each recipe.
+
+    ``contrasts`` are the published ones with ours beside them, of all recipes in one figure.
+    """
     arm = swept_arm(summaries)
     swept = [summary for summary in summaries if summary.family.arm == arm]
     plates: list[Plate] = []
@@ -47,7 +54,7 @@ def gallery(summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[st
             title = titles.get(dataset, dataset)
             by_dataset = [*_tuning_plates(rows, title), *_course_plates(rows, title)]
             plates += [replace(p, name=f"{p.name}-{dataset}{suffix}", caption=p.caption + note) for p in by_dataset]
-    return tuple(plates)
+    return (*plates, _published_plate(contrasts, titles))
 
 
 def example_cells(summaries: Sequence[Summary]) -> tuple[Record, ...]:
@@ -100,6 +107,17 @@ def _comparing_plates(
             low_shot(label_budgets(summaries, titles)),
             "two data sets that differ only in their number of labels",
         ),
+    )
+
+
+def _published_plate(contrasts: Sequence[Repeated], titles: Mapping[str, str]) -> Plate:
+    return Plate(
+        "published-contrasts",
+        "Contrasts that the paper draws: the change in validation error in the paper, one run each, and ours, means "
+        "over the final seeds at tuned base rates with 95 % BCa intervals, not adjusted for their number. A point on "
+        "the other side of 0 has the opposite sign.",
+        beside_published(contrasts, titles),
+        "final repetitions on both sides of a published contrast",
     )
 
 

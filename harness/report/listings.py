@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.claim_history import History, records_after
+from harness.claim_history import Ages, History
 from harness.claims import Protocol, Verdict
 from harness.coverage import Coverage
 from harness.evidence import Place, natural_key
@@ -15,8 +15,11 @@ from harness.statistics import smallest_sign_flip_p
 from harness.verdicts import comparisons
 
 
-def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], planned: int) -> Table:
-    """Build one row for each claim and dataset, those without data last; ``planned``: pairs of a complete study."""
+def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], planned: int) -> Table:
+    """Build one row for each claim and dataset, those without data last.
+
+    ``aged`` has the ages of each verdict's records, ``planned`` is the number of pairs of a complete study.
+    """
     columns = (
         Column("Claim"),
         Column("Dataset"),
@@ -27,6 +30,7 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
         Column("Pairs", numeric=True),
         Column("Would decide", numeric=True),
         Column("Seeds and items", numeric=True),
+        Column("Made after", numeric=True),
     )
     several_recipes = len({verdict.recipe for verdict in verdicts}) > 1
     rows = tuple(
@@ -40,8 +44,9 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
             f"{verdict.n}" if verdict.n == planned else f"{verdict.n} of {planned}",
             ABSENT if verdict.deciding is None else f"{verdict.deciding}",
             bracketed(verdict.with_items, signed=True),
+            _later(age),
         )
-        for verdict in sorted(verdicts, key=lambda verdict: verdict.outcome == "no data")
+        for verdict, age in sorted(zip(verdicts, aged, strict=True), key=lambda judged: judged[0].outcome == "no data")
     )
     caption = (
         "Differences in percentage points, paired by seed, of test error where the claim names nothing else. A lower "
@@ -49,7 +54,9 @@ def verdicts_table(verdicts: Sequence[Verdict], titles: Mapping[str, str], plann
         "same value, or none that is higher, is claimed within the margin: 90 % t interval, one-sided t tests. "
         "With fewer pairs than planned a claim is undecided. Would decide: pairs with which it would be decided at a "
         "power of 80 %, were all like these and without adjustment. Seeds and items: 95 % interval of the difference "
-        "with other seeds and other test items."
+        "with other seeds and other test items. Made after: records of both sides, tuning included, that were made by "
+        "code that had the claim as it is now; where these are not all, it was written or sharpened when others could "
+        "be known."
     )
     return Table(caption, columns, rows)
 
@@ -90,30 +97,26 @@ def reproduction_table(comparisons: Iterable[Comparison]) -> Table:
     return Table(caption, columns, rows)
 
 
-def claims_table(
-    verdicts: Sequence[Verdict], records: Sequence[Record], history: History, titles: Mapping[str, str]
-) -> Table:
-    """Build one row for each claim and dataset with records: since when it stands, and which records are younger."""
+def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
+    """Build one row for each claim: since when it stands as it does now."""
+    claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
+    rows = []
+    for name, claim in claims.items():
+        since = history.since.get(name)
+        dated = (since.date, since.commit[:10]) if since else (ABSENT, ABSENT)
+        rows.append((claim.sentence, claim.question, claim.kind, f"{100 * claim.margin:g}", *dated))
+    caption = (
+        "Since when each claim stands with the rule, sides, margin and question that it has now, by the history of the "
+        "code. Its sentence may have been reworded, and data sets added; changes of how verdicts are reached "
+        "(harness/verdicts.py) are not followed."
+    )
     columns = (
         Column("Claim"),
-        Column("Dataset"),
+        Column("Question"),
+        Column("Claimed"),
+        Column("Margin", numeric=True),
         Column("Stands since"),
         Column("Commit"),
-        Column("Records", numeric=True),
-        Column("Made after", numeric=True),
-    )
-    rows: list[tuple[str, ...]] = []
-    for verdict in verdicts:
-        found, later = records_after(verdict, records, history)
-        since = history.since.get(verdict.claim.name)
-        if found:
-            dates = (since.date, since.commit[:10]) if since else (ABSENT, ABSENT)
-            place = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
-            rows.append((verdict.claim.sentence, place, *dates, f"{found}", f"{later}"))
-    caption = (
-        "Since when each claim stands with the rule, the sides and the margin that it has now, by the history of the "
-        "code; and of the records of its two sides, tuning included, how many were made by code that had it. A claim "
-        "that is younger than records was written, or sharpened, when they could be known."
     )
     return Table(caption, columns, tuple(rows))
 
@@ -196,6 +199,13 @@ def environments_table(records: Iterable[Record]) -> Table:
     columns = (*map(Column, headings), Column("Threads", numeric=True), Column("Cells", numeric=True))
     rows = tuple((*row, f"{count}") for row, count in sorted(counts.items()))
     return Table("Where the cells ran; a commit with + had local changes.", columns, rows)
+
+
+def _later(age: Ages) -> str:
+    """Show how many records are younger than the claim, of how many."""
+    if not age.records:
+        return ABSENT
+    return f"{ABSENT if age.later is None else age.later} of {age.records}"
 
 
 def place_text(place: Place) -> str:

@@ -14,43 +14,41 @@ from typing import get_args
 import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
+from harness.claim_history import Ages
 from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict
 from harness.record import Record
-from harness.report.beside_published import Kept, Repeated
+from harness.report.beside_published import Kept, Repeated, repeat_contrasts
 from harness.report.listings import commit_text
+from harness.report.page import ReportInputs, ages_of
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers
 from harness.report.tables import ABSENT, bracketed, p_value, percent, points
 from harness.sample_size import MOST_PAIRS, POWER
 from harness.specification import Recipe, ShippedModel
 from harness.statistics import RESAMPLES, Interval, smallest_sign_flip_p
+from harness.variance import crossed_errors
 from harness.verdicts import SIGNIFICANCE, comparisons
 
 Value = str | int | tuple[str, ...]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
-def numbers(
-    summaries: Sequence[Summary],
-    verdicts: Sequence[Verdict],
-    records: Sequence[Record],
-    protocol: Protocol,
-    baselines: Sequence[BaselineRecord],
-    contrasts: Sequence[Repeated] = (),
-    again: Sequence[Record] = (),
-) -> dict[str, Value]:
+def numbers(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: Sequence[Verdict]) -> dict[str, Value]:
     """Map names to texts, counts and lists of names, sorted by name; errors are in percent, differences in points."""
+    records, protocol = inputs.records, inputs.protocol
+    contrasts = repeat_contrasts(inputs.published, summaries)
     found = (
         _study_numbers(summaries, records, protocol)
         | _environment_numbers(records)
         | _protocol_numbers(protocol, verdicts)
-        | _verdict_numbers(verdicts, _place_titles(records))
+        | _verdict_numbers(verdicts, inputs.titles)
+        | _age_numbers(ages_of(inputs, verdicts), verdicts)
         | _spread_numbers(summaries)
         | _recipe_numbers(records)
         | sweep_numbers(summaries)
-        | _baseline_numbers(baselines, summaries)
+        | _baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(contrasts, len(protocol.final_repetitions))
-        | {"again/cells": len(again)}
+        | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
     )
     return dict(sorted(found.items()))
 
@@ -67,10 +65,13 @@ def place_title(summary: Summary) -> str:
 
 
 def _study_numbers(summaries: Sequence[Summary], records: Sequence[Record], protocol: Protocol) -> dict[str, Value]:
-    implementations = Counter(record.specification.implementation for record in records)
     hours = sum(record.cost.cpu_seconds for record in records) / 3600
+    crossed = sum(record.specification.recipe.crossing is not None for record in records)
+    records = [record for record in records if record.specification.recipe.crossing is None]
+    implementations = Counter(record.specification.implementation for record in records)
     return {
         "study/cells": len(records),
+        "study/cells/crossed": crossed,
         "study/cells/tuning": sum(r.specification.repetition in protocol.tuning_repetitions for r in records),
         "study/cells/final": sum(len(summary.finals) for summary in summaries),
         "study/cells/diverged": sum(record.result.outcome == "diverged" for record in records),
@@ -124,8 +125,15 @@ def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> 
         found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
     for verdict in verdicts:
         place = f"{verdict.dataset}/{verdict.recipe}"
-        found |= _judged(verdict, f"verdict/{verdict.claim.name}/{place}", titles.get(place, place))
+        title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
+        found |= _judged(verdict, f"verdict/{verdict.claim.name}/{place}", title)
     return found
+
+
+def _age_numbers(aged: Sequence[Ages], verdicts: Sequence[Verdict]) -> dict[str, Value]:
+    """Count the verdicts with data, and those whose records are all younger than the claim."""
+    judged = [age for age, verdict in zip(aged, verdicts, strict=True) if verdict.outcome != "no data"]
+    return {"verdicts/with-data": len(judged), "verdicts/all-after": sum(age.all_later for age in judged)}
 
 
 def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value]:
@@ -193,7 +201,8 @@ def _spread_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:
 
 
 def _recipe_numbers(records: Iterable[Record]) -> dict[str, Value]:
-    recipes = {record.specification.recipe.name: record.specification.recipe for record in records}
+    used = (record.specification.recipe for record in records)
+    recipes = {recipe.name: recipe for recipe in used if recipe.crossing is None}
     found: dict[str, Value] = {"recipes": tuple(f"recipe/{name}" for name in sorted(recipes))}
     for name, recipe in recipes.items():
         found |= {f"recipe/{name}/{key}": value for key, value in _recipe(recipe).items()}
@@ -251,11 +260,6 @@ def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str,
 
 def _error(best: tuple[float, BaselineRecord]) -> float:
     return best[0]
-
-
-def _place_titles(records: Iterable[Record]) -> dict[str, str]:
-    cells = (record.specification for record in records)
-    return {f"{c.dataset.name}/{c.recipe.name}": f"{c.dataset.title} ({c.recipe.name})" for c in cells}
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

@@ -14,16 +14,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.baseline_evidence import BaselineRecord
-from harness.claim_history import History
+from harness.claim_history import Ages, History, ages
 from harness.claims import Claim, Protocol, Verdict
 from harness.coverage import Coverage
 from harness.evidence import Place
 from harness.published import Published
 from harness.record import Record
-from harness.report.again import again_table, repeated_families
+from harness.report.again import again_table, repeated_cells
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.baselines import baselines_table
-from harness.report.beside_published import contrasts_table, published_table
+from harness.report.beside_published import contrasts_table, published_table, repeat_contrasts
 from harness.report.gallery import Plate, gallery
 from harness.report.listings import (
     cells_table,
@@ -39,6 +39,7 @@ from harness.report.origins import address, commands
 from harness.report.robustness import areas_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
+from harness.report.variance import spreads, variance_table
 from harness.reproduction import Comparison
 from harness.verdicts import evaluate
 
@@ -81,7 +82,8 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     _check_output(output)
     summaries = summarise(inputs.records, inputs.protocol)
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
-    plates = gallery(summaries, inputs.protocol, inputs.titles)
+    contrasts = repeat_contrasts(inputs.published, summaries)
+    plates = gallery(summaries, inputs.protocol, inputs.titles, contrasts)
     tables = report_tables(inputs, summaries, verdicts)
     drawings = {plate.name: svg_bytes(plate.figure) for plate in plates if plate.figure is not None}
     cells = _cells(inputs, output)
@@ -100,16 +102,22 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
     margin = inputs.protocol.margin
     return {
-        "verdicts": verdicts_table(verdicts, titles, planned),
+        "verdicts": verdicts_table(verdicts, ages_of(inputs, verdicts), titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
         "baselines": baselines_table(inputs.baselines),
-        "again": again_table(repeated_families(inputs.again, inputs.records, margin), titles, margin),
-        "claims": claims_table(verdicts, inputs.records, inputs.history, titles),
+        "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
+        "variance": variance_table(spreads(inputs.records, summaries), titles),
+        "claims": claims_table(verdicts, inputs.history),
         "coverage": coverage_table(inputs.coverage, titles),
     }
+
+
+def ages_of(inputs: ReportInputs, verdicts: Sequence[Verdict]) -> tuple[Ages, ...]:
+    """The ages of the records of each verdict."""
+    return tuple(ages(verdict, inputs.records, inputs.history) for verdict in verdicts)
 
 
 def _page(

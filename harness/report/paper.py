@@ -6,6 +6,7 @@ for is listed. The same records and source give the same bytes: no date, no font
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import typst
 
 from harness.report.appearance import svg_bytes
 from harness.report.beside_published import repeat_contrasts
+from harness.report.every_cell import finals_table, tuning_table
 from harness.report.gallery import gallery
 from harness.report.listings import datasets_table
 from harness.report.numbers import numbers, to_json
@@ -24,8 +26,16 @@ from harness.verdicts import evaluate
 
 SOURCE, NUMBERS, PDF = "paper.typ", "numbers.json", "paper.pdf"
 GENERATED = (NUMBERS, "tables/*", "figures/*")  # the text files that a build makes, as patterns
+WRITTEN = ("*.typ", "sections/*.typ", "*.bib")  # what the PDF is made from besides
 # The figures that the paper shows.
-KINDS = ("error-against-decay", "differences-to-uniform", "displacement", "agreement", "realised-rates")
+KINDS = (
+    "error-against-decay",
+    "differences-to-uniform",
+    "displacement",
+    "agreement",
+    "published-contrasts",
+    "realised-rates",
+)
 
 
 class PaperError(ValueError):
@@ -68,10 +78,12 @@ def texts(inputs: ReportInputs) -> dict[str, str]:
     """The generated text files by path: the numbers, and each table as Markdown, LaTeX, CSV and JSON."""
     summaries = summarise(inputs.records, inputs.protocol)
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
-    contrasts = repeat_contrasts(inputs.published, summaries)
-    again = [record for records in inputs.again.values() for record in records]
-    found = numbers(summaries, verdicts, inputs.records, inputs.protocol, inputs.baselines, contrasts, again)
-    tables = report_tables(inputs, summaries, verdicts) | {"datasets": datasets_table(inputs.records)}
+    found = numbers(inputs, summaries, verdicts)
+    tables = report_tables(inputs, summaries, verdicts) | {
+        "datasets": datasets_table(inputs.records),
+        "tuning": tuning_table(summaries, inputs.records, inputs.protocol, inputs.titles),
+        "finals": finals_table(summaries, inputs.protocol, inputs.titles),
+    }
     files = {NUMBERS: to_json(found)}
     for name, table in tables.items():
         files[f"tables/{name}.md"] = to_markdown(table)
@@ -85,12 +97,23 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
     """The paper's figures as SVG, and their captions, by path."""
     files: dict[str, str] = {}
     captions = []
-    for plate in gallery(summarise(inputs.records, inputs.protocol), inputs.protocol, inputs.titles):
+    summaries = summarise(inputs.records, inputs.protocol)
+    contrasts = repeat_contrasts(inputs.published, summaries)
+    for plate in gallery(summaries, inputs.protocol, inputs.titles, contrasts):
         kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
         if kind is not None and plate.figure is not None:
             files[f"figures/{plate.name}.svg"] = svg_bytes(plate.figure).decode()
             captions.append({"kind": kind, "file": f"figures/{plate.name}.svg", "caption": plate.caption})
     return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}
+
+
+def source_digest(folder: Path) -> str:
+    """SHA-256 over all that a PDF is made from; the PDF names it among its keywords, so that a stale one is found."""
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in (*WRITTEN, *GENERATED) for path in folder.glob(pattern)}):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def compile_paper(folder: Path) -> tuple[bytes, frozenset[str]]:
@@ -99,8 +122,9 @@ def compile_paper(folder: Path) -> tuple[bytes, frozenset[str]]:
     Raises:
         PaperError: with what typst says, its warnings included.
     """
+    told = {"digest": source_digest(folder)}
     try:
-        compiler = typst.Compiler(folder / SOURCE, root=folder, ignore_system_fonts=True)
+        compiler = typst.Compiler(folder / SOURCE, root=folder, ignore_system_fonts=True, sys_inputs=told)
         pdf, warnings = compiler.compile_with_warnings(format="pdf")
         used = json.loads(compiler.query("<number>", field="value"))
     except (typst.TypstError, FileNotFoundError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.report.listings import verdicts_table
-from harness.report.page import ReportInputs
+from harness.report.page import ReportInputs, ages_of
 from harness.report.tables import Column, Table, to_markdown
 from harness.verdicts import evaluate
 
@@ -57,7 +57,7 @@ def with_part(text: str, part: str, path: Path) -> str:
 def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> str:
     """Write the part as Markdown, with addresses that begin with the name of the folder ``paper``."""
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
-    table = verdicts_table(verdicts, inputs.titles, len(inputs.protocol.final_repetitions))
+    table = verdicts_table(verdicts, ages_of(inputs, verdicts), inputs.titles, len(inputs.protocol.final_repetitions))
     compact = _compact(table)
     blocks = [to_markdown(compact).rstrip("\n") if compact.rows else "", _the_rest(table, paper), _image(files, paper)]
     return "\n\n".join(block for block in blocks if block)
@@ -67,16 +67,22 @@ def _compact(table: Table) -> Table:
     """Keep what a reader looks for first, of the verdicts that have data."""
     columns = (*map(Column, ("Claim", "Data set", "Verdict")), Column("Difference [interval]", numeric=True))
     rows = tuple(
-        (claim, dataset, f"**{outcome}**", f"{difference} {interval}")
-        for claim, dataset, outcome, difference, interval, *_ in table.rows
+        (claim, dataset, f"**{outcome}**{'' if _all_later(made_after) else ' ‡'}", f"{difference} {interval}")
+        for claim, dataset, outcome, difference, interval, *_, made_after in table.rows
         if outcome != NO_DATA
     )
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
         "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
-        "or not higher is claimed, the interval is a 90 % t interval."
+        "or not higher is claimed, the interval is a 90 % t interval. ‡ Not all records of both sides are younger than "
+        "the claim as it is now."
     )
     return Table(caption, columns, rows)
+
+
+def _all_later(made_after: str) -> bool:
+    later, _, records = made_after.partition(" of ")
+    return later == records
 
 
 def _the_rest(table: Table, paper: str) -> str:

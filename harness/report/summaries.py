@@ -40,12 +40,12 @@ class Summary:
 
 
 def summarise(records: Iterable[Record], protocol: Protocol) -> tuple[Summary, ...]:
-    """Summarise each family in ``records``, in the natural order of their names.
+    """Summarise each family in ``records``, in the natural order of their names; crossed repetitions are left out.
 
     Raises:
         ValueError: as :func:`harness.claims.final_records`.
     """
-    records = tuple(records)
+    records = tuple(record for record in records if record.specification.recipe.crossing is None)
     chosen, tuned = chosen_rates(records, protocol), tuning_errors(records, protocol)
     finals = final_records(records, protocol)
     counts: dict[Family, int] = {}

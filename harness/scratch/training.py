@@ -94,10 +94,11 @@ class _LanguageModelTrainer:
         started = time.perf_counter()
         self.model.train()
         state = self.model.encoder.initial_state(self.job.recipe.batch_size)
-        loss_sum, seen = torch.zeros((), dtype=torch.float64), 0
+        # Summed on the device and read once, so that no step waits for it.
+        loss_sum, seen = torch.zeros((), dtype=torch.float64, device=self.job.hardware.device), 0
         for tokens, targets in self.batches:
             loss, state = self._step(tokens.to(self.job.hardware.device), targets.to(self.job.hardware.device), state)
-            loss_sum += loss.cpu().double() * targets.numel()
+            loss_sum += loss.double() * targets.numel()
             seen += targets.numel()
         self.seconds += time.perf_counter() - started
         return float(loss_sum) / seen
@@ -174,10 +175,11 @@ class _ClassifierTrainer:
         """Train one epoch and return the mean cross-entropy, without penalties."""
         started = time.perf_counter()
         self.model.train()
-        loss_sum, seen = torch.zeros((), dtype=torch.float64), 0
+        # Summed on the device and read once, so that no step waits for it.
+        loss_sum, seen = torch.zeros((), dtype=torch.float64, device=self.job.hardware.device), 0
         for tokens, labels in self.batches.training(self.order):
             loss = self._step(tokens.to(self.job.hardware.device), labels.to(self.job.hardware.device))
-            loss_sum += loss.cpu().double() * len(labels)
+            loss_sum += loss.double() * len(labels)
             seen += len(labels)
         self.seconds += time.perf_counter() - started
         return float(loss_sum) / seen

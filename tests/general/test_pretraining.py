@@ -7,7 +7,7 @@ import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from harness.command_line import main
 from harness.corpus.general import GeneralCorpus, GeneralText
 from harness.corpus.sources import Sources
 from harness.general import pretraining
+from harness.general.checkpoints import run_key
 from harness.general.pretraining import Places, pretrain, without_unseen
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
@@ -29,7 +30,7 @@ from harness.language_models import shipped_model
 from harness.quantised import dequantise, quantise
 from harness.scratch.models import LanguageModel
 from harness.specification import Direction, Dropouts, Hardware, ModelSize, Optimization, ShippedModel
-from harness.weights import EMBEDDING, load, weights_digest
+from harness.weights import EMBEDDING, WeightsError, load, weights_digest
 from study.__main__ import STUDY
 
 WORDS = tuple(f"wörd-{number}" for number in range(50))
@@ -142,7 +143,7 @@ def test_the_model_ships_as_weights_vocabulary_and_record(forward: Made) -> None
 def test_the_record_says_what_was_read_and_where(forward: Made, asked: list[tuple[Any, ...]]) -> None:
     record = forward.record
     assert asked == [(RECIPE.corpus, 50, places(forward.folder).sources, 1)]
-    assert record["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
+    assert record["recipe"] == json.loads(json.dumps(RECIPE.facts()))
     assert record["corpus"] == {"digest": TEXT.digest, "documents": 4, "dropped": TEXT.dropped}
     assert (record["steps"], record["tokens"], record["tokens_available"]) == (8, 8 * 2 * 2 * 5, 700)
     assert (record["vocabulary"], record["workers"], record["environment"]["device"]) == (50, 1, "cpu")
@@ -298,3 +299,40 @@ def test_a_word_that_the_text_never_has_keeps_no_share_of_the_predictions() -> N
     assert lowered["decoder_bias"].tolist() == [0.5, -3.0, -3.0, 1.0, -3.0]
     assert lowered["other"] is weights["other"]
     assert weights["decoder_bias"].tolist() == [0.5, 0.0, -3.0, 1.0, 0.0]
+
+
+def test_a_second_sitting_starts_from_the_product_of_the_first(forward: Made) -> None:
+    first = ShippedModel("tiny-forward", forward.record["digest"])
+    still = replace(RECIPE, name="tiny-second", base_rate=1e-12, start=first, seed=1)
+    second = made(forward.folder, still)
+    before, after = (dequantise(load(path)[0]) for path in (forward.path, second.path))
+    assert all(torch.allclose(before[name], after[name], atol=0.02) for name in before if name != "decoder_bias")
+    assert second.record["recipe"]["start"] == {"name": "tiny-forward", "digest": first.digest}
+    onward = made(forward.folder, replace(still, name="tiny-third", base_rate=0.02))
+    assert onward.record["perplexity"]["wikipedia"] < forward.record["perplexity"]["wikipedia"]
+
+
+def test_a_product_to_start_from_that_is_not_the_declared_one_is_an_error(forward: Made) -> None:
+    with pytest.raises(WeightsError, match=r"tiny-forward\.safetensors"):
+        made(forward.folder, replace(RECIPE, name="tiny-second", start=ShippedModel("tiny-forward", "0" * 64)))
+    onward = replace(RECIPE, name="tiny-second", start=ShippedModel("tiny-forward", forward.record["digest"]))
+    other = replace(RECIPE.size, hidden=10)
+    for changed in (replace(onward, direction="backward"), replace(onward, size=other)):
+        with pytest.raises(WeightsError, match=r"tiny-forward\.json: is not a"):
+            made(forward.folder, changed)
+
+
+def test_an_earlier_product_may_lie_elsewhere_than_the_new_one(forward: Made, tmp_path: Path) -> None:
+    onward = replace(RECIPE, name="tiny-second", start=ShippedModel("tiny-forward", forward.record["digest"]))
+    new = replace(places(forward.folder), models=tmp_path / "new")
+    with pytest.raises(WeightsError):
+        pretrain(onward, new, Hardware(), 1)
+    pretrain(onward, replace(new, earlier=forward.path.parent), Hardware(), 1)
+    assert (tmp_path / "new" / "tiny-second.safetensors").exists()
+
+
+def test_a_recipe_without_a_warm_start_has_the_key_that_it_had_before_there_were_any() -> None:
+    assert "start" not in RECIPE.facts()
+    start = ShippedModel("tiny-forward", "0" * 64)
+    keys = {run_key(recipe, "text", "float32") for recipe in (RECIPE, replace(RECIPE, start=start))}
+    assert len(keys) == 2

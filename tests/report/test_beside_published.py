@@ -7,6 +7,7 @@ from report.synthetic import cell, make_record
 
 from harness.claims import Protocol
 from harness.published import Published, PublishedArm, PublishedContrast
+from harness.report.beside_figure import beside_published
 from harness.report.beside_published import contrasts_table, published_table, repeat_contrasts
 from harness.report.summaries import summarise
 
@@ -100,3 +101,13 @@ def test_an_arm_tuned_at_fewer_rates_than_another_is_not_set_beside_it():
     tuning = [make_record(cell(decay=d, rate=r, repetition=100), error=0.3) for d, rates in sides for r in rates]
     finals = [make_record(cell(decay=d, rate=rates[0], repetition=n), error=0.3) for d, rates in sides for n in (0, 1)]
     assert {row.sign for row in repeat_contrasts(PAPER, summarise([*tuning, *finals], PROTOCOL))} == {"not measured"}
+
+
+def test_the_figure_has_a_point_of_the_paper_and_one_of_ours_for_each_measured_contrast():
+    figure = beside_published(repeat_contrasts(PAPER, summaries()), {"rt-1k": "Tomatoes, 1,000 labels"})
+    (axes,) = figure.axes
+    found = {line.get_marker(): float(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 1}
+    assert found == pytest.approx({"o": -3.0, "D": -0.65})
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["Table 7, Tomatoes, 1,000 labels", "full → full + discr"]
+    assert beside_published(repeat_contrasts(PAPER, ()), {}) is None

@@ -102,20 +102,21 @@ def test_the_same_data_give_the_same_bytes():
 
 
 def test_without_records_no_figure_is_drawn_and_each_is_named():
-    plates = gallery((), PROTOCOL, {})
+    plates = gallery((), PROTOCOL, {}, ())
     assert [plate.name for plate in plates] == [
         "error-against-decay",
         "differences-to-uniform",
         "low-shot",
         "agreement",
         "realised-rates",
+        "published-contrasts",
     ]
     assert all(plate.figure is None and plate.needs for plate in plates)
 
 
 @pytest.mark.parametrize("decays", [(2.6,), (1.0,), (4.19,)])
 def test_a_single_decay_and_seed_can_be_drawn(decays):
-    for plate in gallery(summarise(study(("rt-1k",), decays, ("torch",), finals=1), PROTOCOL), PROTOCOL, {}):
+    for plate in gallery(summarise(study(("rt-1k",), decays, ("torch",), finals=1), PROTOCOL), PROTOCOL, {}, ()):
         if plate.figure is not None:
             assert svg_bytes(plate.figure).startswith(b"<?xml")
 
@@ -124,7 +125,7 @@ def test_figures_of_two_recipes_have_names_of_their_own():
     records = study(finals=1, implementations=("torch",))
     recipe = replace(records[0].specification.recipe, name="paper")
     again = [replace(r, specification=replace(r.specification, recipe=recipe), cell="other") for r in records]
-    names = [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {})]
+    names = [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {}, ())]
     assert len(set(names)) == len(names)
     assert {"error-against-decay-mini", "learning-curves-rt-1k-paper", "tuning-rt-1k-paper"} <= set(names)
 

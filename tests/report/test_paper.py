@@ -46,8 +46,8 @@ def baseline(name: str, error: float) -> BaselineRecord:
 
 
 def found(records, claims=CLAIMS, protocol=PROTOCOL, baselines=()):
-    summaries = summarise(records, protocol)
-    return numbers(summaries, evaluate(claims, records, protocol), records, protocol, baselines)
+    inputs = ReportInputs(records, (), claims, protocol, (), INPUTS.titles, baselines)
+    return numbers(inputs, summarise(records, protocol), evaluate(claims, records, protocol))
 
 
 def pairs(differences, protocol):
@@ -122,6 +122,11 @@ def test_the_numbers_are_sorted_and_plain():
     every = found(RECORDS)
     assert list(every) == sorted(every)
     assert {type(value) for value in every.values()} <= {str, int, tuple}
+
+
+def test_a_place_without_records_is_named_by_its_title():
+    nowhere = replace(CLAIMS[0], places=(("trec6", "mini"),))
+    assert found((), (nowhere,))[f"verdict/{nowhere.name}/trec6/mini/title"] == "TREC (mini)"
 
 
 def test_a_verdict_is_stated_with_its_numbers():

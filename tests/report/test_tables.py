@@ -8,6 +8,7 @@ import pytest
 from report.synthetic import cell, diverged, make_record
 
 from harness.baseline_evidence import BaselineRecord, BaselineRun
+from harness.claim_history import Ages
 from harness.claims import PRIMARY, Protocol
 from harness.evidence import Place
 from harness.report.baselines import baselines_table
@@ -99,7 +100,9 @@ def test_csv_holds_the_same_cells_with_numbers_that_programs_read():
 
 def test_verdicts_name_the_pairs_that_are_missing():
     records = [make_record(cell(repetition=0, decay=decay)) for decay in (1.0, 2.6)]
-    rows = verdicts_table(evaluate(CLAIMS, records, PROTOCOL), {}, planned=2).rows
+    verdicts = evaluate(CLAIMS, records, PROTOCOL)
+    rows = verdicts_table(verdicts, [Ages(2, 1)] * len(verdicts), {}, planned=2).rows
+    assert {row[-1] for row in rows} == {"1 of 2"}
     assert {row[2] for row in rows} == {"undecided", "no data"}
     assert {row[6] for row in rows} == {"0 of 2", "1 of 2"}
 
