@@ -44,7 +44,7 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
             f"{verdict.n}" if verdict.n == planned else f"{verdict.n} of {planned}",
             ABSENT if verdict.deciding is None else f"{verdict.deciding}",
             bracketed(verdict.with_items, signed=True),
-            _later(age),
+            later_text(age),
         )
         for verdict, age in sorted(zip(verdicts, aged, strict=True), key=lambda judged: judged[0].outcome == "no data")
     )
@@ -201,7 +201,7 @@ def environments_table(records: Iterable[Record]) -> Table:
     return Table("Where the cells ran; a commit with + had local changes.", columns, rows)
 
 
-def _later(age: Ages) -> str:
+def later_text(age: Ages) -> str:
     """Show how many records are younger than the claim, of how many."""
     if not age.records:
         return ABSENT

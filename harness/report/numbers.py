@@ -18,7 +18,7 @@ from harness.claim_history import Ages
 from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict
 from harness.record import Record
 from harness.report.beside_published import Kept, Repeated, repeat_contrasts
-from harness.report.listings import commit_text
+from harness.report.listings import commit_text, later_text
 from harness.report.page import ReportInputs, ages_of
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers
@@ -124,16 +124,20 @@ def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> 
     for claim in claims.values():
         found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
     for verdict in verdicts:
-        place = f"{verdict.dataset}/{verdict.recipe}"
         title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
-        found |= _judged(verdict, f"verdict/{verdict.claim.name}/{place}", title)
+        found |= _judged(verdict, _key(verdict), title)
     return found
 
 
 def _age_numbers(aged: Sequence[Ages], verdicts: Sequence[Verdict]) -> dict[str, Value]:
-    """Count the verdicts with data, and those whose records are all younger than the claim."""
-    judged = [age for age, verdict in zip(aged, verdicts, strict=True) if verdict.outcome != "no data"]
-    return {"verdicts/with-data": len(judged), "verdicts/all-after": sum(age.all_later for age in judged)}
+    """Say for each verdict how many of its records are younger than its claim, and count the verdicts where all are."""
+    judged = {_key(verdict): age for age, verdict in zip(aged, verdicts, strict=True) if verdict.outcome != "no data"}
+    found: dict[str, Value] = {f"{_key(verdict)}/made-after": ABSENT for verdict in verdicts}
+    found |= {f"{key}/made-after": "all" if age.all_later else later_text(age) for key, age in judged.items()}
+    return found | {
+        "verdicts/with-data": len(judged),
+        "verdicts/all-after": sum(age.all_later for age in judged.values()),
+    }
 
 
 def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value]:
@@ -146,8 +150,12 @@ def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value
         f"{key}/kind": _slug(claim.kind),
         f"{key}/measure": _measured(claim),
         f"{key}/margin": f"{100 * claim.margin:g}",
-        f"{key}/verdicts": tuple(f"verdict/{claim.name}/{v.dataset}/{v.recipe}" for v in verdicts),
+        f"{key}/verdicts": tuple(map(_key, verdicts)),
     }
+
+
+def _key(verdict: Verdict) -> str:
+    return f"verdict/{verdict.claim.name}/{verdict.dataset}/{verdict.recipe}"
 
 
 def _measured(claim: Claim) -> str:
