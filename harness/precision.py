@@ -25,8 +25,8 @@ def best_precision(device: str) -> Precision:
 def deterministic_kernels() -> None:
     """Let this process use only kernels whose results repeat to the bit.
 
-    torch then also fills all memory that it hands out, for code that reads what it never wrote; there is none here, and
-    the filling takes a twentieth of a step.
+    torch then also fills all memory that it hands out, for code that reads what it never wrote. There is none here, and
+    filling takes time.
     """
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

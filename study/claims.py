@@ -1,4 +1,4 @@
-"""What the study claims. Claims are written before measuring, dated by the history, and stay here when they fail."""
+"""What the study claims. Write a claim before measuring: the history dates it. One that fails stays here."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def repeated_cells(
 
 
 def again_table(rows: Sequence[Again], titles: Mapping[str, str], margin: float) -> Table:
-    """Build one row for each family that was measured again."""
+    """Build one row for each condition."""
     columns = (
         Column("Set"),
         Column("Dataset"),

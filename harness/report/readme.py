@@ -65,24 +65,23 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
 
 def _compact(table: Table) -> Table:
     """Keep what a reader looks for first, of the verdicts that have data."""
-    columns = (*map(Column, ("Claim", "Data set", "Verdict")), Column("Difference [interval]", numeric=True))
+    columns = (
+        *map(Column, ("Claim", "Data set", "Verdict")),
+        Column("Difference [interval]", numeric=True),
+        Column("Made after", numeric=True),
+    )
     rows = tuple(
-        (claim, dataset, f"**{outcome}**{'' if _all_later(made_after) else ' ‡'}", f"{difference} {interval}")
+        (claim, dataset, f"**{outcome}**", f"{difference} {interval}", made_after)
         for claim, dataset, outcome, difference, interval, *_, made_after in table.rows
         if outcome != NO_DATA
     )
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
         "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
-        "or not higher is claimed, the interval is a 90 % t interval. ‡ Not all records of both sides are younger than "
-        "the claim as it is now."
+        "or not higher is claimed, the interval is a 90 % t interval. Made after: records of both sides, tuning "
+        "included, that are younger than the claim as it is now."
     )
     return Table(caption, columns, rows)
-
-
-def _all_later(made_after: str) -> bool:
-    later, _, records = made_after.partition(" of ")
-    return later == records
 
 
 def _the_rest(table: Table, paper: str) -> str:

@@ -24,14 +24,15 @@ def rows(part):
     return [re.split(r"(?<!\\)\|", line)[1:-1] for line in part.splitlines() if line.startswith("|") and "**" in line]
 
 
-def test_each_claim_and_data_set_with_data_has_a_row_of_four_cells():
+def test_each_claim_and_data_set_with_data_has_a_row_of_five_cells():
     part = generated_part(INPUTS, (), "paper")
     found = rows(part)
     judged = [verdict for verdict in evaluate(CLAIMS, RECORDS, PROTOCOL) if verdict.outcome != "no data"]
     assert len(judged) > 2
     assert [row[0].strip() for row in found] == [verdict.claim.sentence for verdict in judged]
     assert {row[1].strip() for row in found} == {r"Tomatoes \| more (mini)", "TREC (mini)"}
-    assert {len(row) for row in found} == {4}
+    assert {len(row) for row in found} == {5}
+    assert all(re.fullmatch(r" (–|\d+) of \d+ ", row[4]) for row in found)
     assert all(re.fullmatch(r" [+−]\d+\.\d\d \[[+−]\d+\.\d\d, [+−]\d+\.\d\d\] ", row[3]) for row in found)
 
 
