@@ -38,7 +38,7 @@ def error_against_decay(summaries: Sequence[Summary], titles: Mapping[str, str])
     if not drawn:
         return None
     datasets = datasets_of(drawn)
-    columns = min(3, len(datasets))
+    columns = min(2, len(datasets))  # three would be too narrow for the ticks of a whole sweep
     figure, panels = new_figure(-(-len(datasets) // columns), columns, 2.5, sharey=False)
     flat = [axes for row in panels for axes in row]
     for axes, dataset in zip(flat, datasets, strict=False):
