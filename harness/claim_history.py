@@ -122,10 +122,9 @@ class Ages:
 
 
 def ages(verdict: Verdict, records: Iterable[Record], history: History) -> Ages:
-    """Count the records of a verdict's two sides; all of an arm at its decays, tuning included."""
+    """Count the records that a verdict's claim reads; all of an arm at its decays, tuning included."""
     place = (verdict.dataset, verdict.recipe)
-    sides = (verdict.claim.left, verdict.claim.right)
-    found = [record for record in records if any(_is_of(record, side, place) for side in sides)]
+    found = [record for record in records if any(_is_of(record, side, place) for side in verdict.claim.selectors)]
     if any(record.environment.commit not in history.standing for record in found):
         return Ages(len(found), None)
     return Ages(len(found), sum(verdict.claim.name in history.standing[r.environment.commit] for r in found))

@@ -54,7 +54,8 @@ class Selector:
     one that tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset`` is another than
     the claim's. ``measure`` is what is compared, always a fraction: the test error; the area under validation error
     against the log of the base rate (``statistics.area_under_error``, over all base rates); or how far a layer moves,
-    relative to its weights before.
+    relative to its weights before. ``less`` is another selector whose value is subtracted in each repetition, so that
+    a side is an effect.
     """
 
     implementation: Implementation
@@ -64,6 +65,7 @@ class Selector:
     dataset: str | None = None
     measure: Measure = "test error"
     chosen_by: Choice = "lowest error"
+    less: Selector | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,12 @@ class Claim:
     margin: float
     places: tuple[Place, ...] | None = None
     question: str = PRIMARY
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        """All that is read: both sides, and what either is compared with first."""
+        sides = (self.left, self.right)
+        return (*sides, *(side.less for side in sides if side.less is not None))
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,10 @@ def records_of(selector: Selector, place: Place, evidence: Evidence, protocol: P
 
 def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, float]:
     """The side's measure in each repetition that has one; a movement is missing where weights are not finite."""
+    if selector.less is not None:
+        whole = values_of(replace(selector, less=None), place, evidence, protocol)
+        part = values_of(selector.less, place, evidence, protocol)
+        return {repetition: value - part[repetition] for repetition, value in whole.items() if repetition in part}
     if selector.measure == "area":
         return _areas(selector, place, evidence, protocol)
     records = records_of(selector, place, evidence, protocol)

@@ -120,8 +120,10 @@ def _within(claim: Claim, p: float, outer: Interval) -> Outcome:
 
 def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> Interval | None:
     """The interval over repetitions and test items; absent unless both sides are test errors on the same items."""
-    sides = [records_of(side, place, evidence, protocol) for side in (claim.left, claim.right)]
-    if {claim.left.measure, claim.right.measure} != {"test error"} or not _same_items(*sides):
+    if len(claim.selectors) > 2 or {side.measure for side in claim.selectors} != {"test error"}:
+        return None
+    sides = [records_of(side, place, evidence, protocol) for side in claim.selectors]
+    if not _same_items(*sides):
         return None
     shared = sorted(set(sides[0]) & set(sides[1]))
     left, right = (

@@ -156,6 +156,16 @@ CLAIMS = (
         places=PLACES,
         question="agreement",
     ),
+    Claim(
+        "implementations-agree-on-the-effect",
+        "What decay 2.6 changes against the uniform rate is the same in both implementations, within the margin.",
+        "equivalent",
+        replace(_TORCH, less=_TORCH_UNIFORM),
+        replace(_FASTAI, less=_FASTAI_UNIFORM),
+        MARGIN,
+        places=PLACES,
+        question="agreement",
+    ),
     *(
         Claim(
             f"pre-training-is-worth-tenfold-labels-{few}",

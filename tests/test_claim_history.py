@@ -137,6 +137,8 @@ def test_records_of_both_sides_are_counted_and_no_others():
     assert ages(verdict, records, history) == Ages(2, 1)
     sweep = replace(CLAIM, right=replace(SIDE, decay=(1.0, 6.76)))
     assert ages(replace(verdict, claim=sweep), records, history) == Ages(3, 2)
+    effect = replace(CLAIM, left=replace(SIDE, less=replace(SIDE, implementation="fastai")))
+    assert ages(replace(verdict, claim=effect), records, history) == Ages(3, 2)
     assert ages(verdict, records, History()) == Ages(2, None)
     assert not Ages(2, None).all_later
 

@@ -207,3 +207,25 @@ def test_the_interval_with_items_is_never_narrower_than_that_of_seeds_alone():
     assert verdict.interval is not None
     assert verdict.with_items[0] < verdict.interval[0]
     assert verdict.interval[1] < verdict.with_items[1]
+
+
+def test_implementations_may_differ_in_level_and_agree_on_an_effect():
+    theirs = [
+        make_record(cell(decay=decay, repetition=n, implementation="fastai"), error=error + NOISE[n])
+        for n in range(10)
+        for decay, error in ((1.0, 0.30), (2.6, 0.32))
+    ]
+    level = replace(EQUIVALENT, right=replace(LEFT, implementation="fastai"))
+    effect = Claim(
+        "effect",
+        "…",
+        "equivalent",
+        replace(LEFT, less=RIGHT),
+        replace(LEFT, implementation="fastai", less=replace(RIGHT, implementation="fastai")),
+        0.005,
+    )
+    apart, (same,) = outcome(level, [*contrast(0.02), *theirs]), evaluate([effect], [*contrast(0.02), *theirs], TEN)
+    assert (apart, same.outcome) == ("failed", "held")
+    assert same.difference == pytest.approx(0.0, abs=1e-3)
+    assert same.with_items is None  # an effect is not an error on test items
+    assert outcome(effect, [*contrast(0.0), *theirs]) == "failed"

@@ -57,6 +57,13 @@ def test_a_side_may_be_of_another_data_set():
     assert read(replace(SIDE, dataset="trec6"), records) == {0: 0.5}
 
 
+def test_a_side_may_be_an_effect_in_the_repetitions_that_both_arms_have():
+    records = [*finals([0.2, 0.25, 0.5]), *finals([0.3, 0.3], decay=1.0)]
+    effect = replace(SIDE, less=replace(SIDE, decay=1.0))
+    assert read(effect, records) == pytest.approx({0: -0.1, 1: -0.05})
+    assert read(effect, finals([0.2])) == {}
+
+
 def with_other_test_error(record):
     """A test error that says the opposite of the validation error, by which alone anything may be chosen."""
     test = replace(record.result.test, error=1 - record.result.test.error)

@@ -138,7 +138,7 @@ def test_what_is_published_names_arms_and_datasets_of_the_study_and_rows_of_one_
 def test_both_sides_of_a_claim_are_run_with_all_repetitions_wherever_it_is_claimed(claim: Claim) -> None:
     assert claim.places
     for dataset, recipe in claim.places:
-        for side in (claim.left, claim.right):
+        for side in claim.selectors:
             answering = [s for s in sweeps_of(side.dataset or dataset, recipe) if answers(s, side)]
             assert answering, (dataset, recipe, side)
 
@@ -164,9 +164,7 @@ def answers(sweep: Sweep, side: Selector) -> bool:
 
 
 def test_an_arm_whose_rate_a_side_takes_is_tuned_on_the_rates_at_which_the_side_is_run() -> None:
-    sides = [
-        (place, side) for claim in STUDY.claims for place in claim.places or () for side in (claim.left, claim.right)
-    ]
+    sides = [(place, side) for claim in STUDY.claims for place in claim.places or () for side in claim.selectors]
     for place, side in sides:
         if isinstance(side.rate, str):
             (run,) = [sweep for sweep in sweeps_of(*place) if answers(sweep, side)]

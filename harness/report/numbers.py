@@ -160,7 +160,9 @@ def _key(verdict: Verdict) -> str:
 
 def _measured(claim: Claim) -> str:
     """Say what a claim compares, once where both sides have the same."""
-    return " against ".join(dict.fromkeys((claim.left.measure, claim.right.measure)))
+    sides = (claim.left, claim.right)
+    measures = (f"difference of {side.measure}" if side.less is not None else side.measure for side in sides)
+    return " against ".join(dict.fromkeys(measures))
 
 
 def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
