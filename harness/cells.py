@@ -17,6 +17,7 @@ from harness.corpus.encoding import EncodedCorpus, LabelledDocuments, encode, la
 from harness.environment import environment, peak_memory_mib, reset_peak_memory, source_digest
 from harness.jobs import ClassifierJob, ClassifierOutcome, Report, finite_or_none
 from harness.metrics import pack_correct, split_metrics
+from harness.probabilities import pack_probabilities
 from harness.record import SCHEMA, Cost, Inputs, RealisedRates, Record, Result
 from harness.seeds import classifier_seeds
 from harness.specification import Cell, Hardware, cell_id
@@ -57,6 +58,7 @@ def run_cell(cell: Cell, place: Workplace, report: Report) -> Record:
         ),
         environment=environment(place.hardware, THREADS),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        probabilities=pack_probabilities(outcome.test_logits, job.test.labels),
     )
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness import claim_teller
-from harness.claims import Claim, Place, Selector, Verdict
+from harness.claims import Claim, Verdict, families, family_of
 from harness.evidence import EvidenceError
 from harness.record import Record
 
@@ -124,20 +124,11 @@ class Ages:
 def ages(verdict: Verdict, records: Iterable[Record], history: History) -> Ages:
     """Count the records that a verdict's claim reads; all of an arm at its decays, tuning included."""
     place = (verdict.dataset, verdict.recipe)
-    found = [record for record in records if any(_is_of(record, side, place) for side in verdict.claim.selectors)]
+    read = {family for side in verdict.claim.selectors for family in families(side, place)}
+    found = [record for record in records if family_of(record) in read]
     if any(record.environment.commit not in history.standing for record in found):
         return Ages(len(found), None)
     return Ages(len(found), sum(verdict.claim.name in history.standing[r.environment.commit] for r in found))
-
-
-def _is_of(record: Record, side: Selector, place: Place) -> bool:
-    cell = record.specification
-    decays = side.decay if isinstance(side.decay, tuple) else (side.decay,)
-    return (
-        (cell.dataset.name, cell.recipe.name) == (side.dataset or place[0], place[1])
-        and (cell.implementation, cell.arm.name) == (side.implementation, side.arm)
-        and cell.arm.decay in decays
-    )
 
 
 def _same(now: Mapping[str, object], then: Mapping[str, object]) -> tuple[str, ...]:

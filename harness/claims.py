@@ -7,7 +7,7 @@ final repetitions, whose seeds the choice has not seen. ``harness.verdicts`` has
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.record import Record
@@ -18,6 +18,7 @@ PRIMARY = "decay"  # the question that the study is named after
 Outcome = Literal["held", "failed", "undecided", "no data"]
 Place = tuple[str, str]  # dataset and recipe
 Choice = Literal["lowest error", "least movement", "most movement"]
+Read = Literal["forward", "backward", "both"]
 Measure = Literal["test error", "area", "movement of the lowest layer", "movement of the highest LSTM"]
 
 
@@ -52,10 +53,12 @@ class Selector:
     Of several ``decay`` factors it is the one that ``chosen_by`` names, over the final repetitions and once all factors
     have all of these: that with the lowest validation error, or whose lowest layer moves least or most. ``rate`` is the
     one that tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset`` is another than
-    the claim's. ``measure`` is what is compared, always a fraction: the test error; the area under validation error
-    against the log of the base rate (``statistics.area_under_error``, over all base rates); or how far a layer moves,
-    relative to its weights before. ``less`` is another selector whose value is subtracted in each repetition, so that
-    a side is an effect.
+    the claim's, and so may ``recipe`` be. ``direction`` "backward" reads the cells of the backward model's recipe
+    (``backward_of``), "both" averages the probabilities that the two directions' cells of a repetition predict, each at
+    its own base rate. ``measure`` is what is compared, always a fraction: the test error; the area under validation
+    error against the log of the base rate (``statistics.area_under_error``, over all base rates); or how far a layer
+    moves, relative to its weights before. ``less`` is another selector whose value is subtracted in each repetition, so
+    that a side is an effect.
     """
 
     implementation: Implementation
@@ -66,6 +69,8 @@ class Selector:
     measure: Measure = "test error"
     chosen_by: Choice = "lowest error"
     less: Selector | None = None
+    recipe: str | None = None
+    direction: Read = "forward"
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,46 @@ class Verdict:
     n: int
     with_items: Interval | None = None  # 95 %, over repetitions and test items at once
     deciding: int | None = None  # pairs that would decide where it is undecided; None: decided, or no number would
+
+
+def backward_of(recipe: str) -> str:
+    """Name the recipe that differs from the one called ``recipe`` in reading texts backward alone."""
+    return f"{recipe}-backward"
+
+
+def families(side: Selector, place: Place) -> tuple[Family, ...]:
+    """All families that a side reads or chooses from on a dataset and recipe, without those of ``less``."""
+    recipe = side.recipe or place[1]
+    recipes = {"forward": (recipe,), "backward": (backward_of(recipe),), "both": (recipe, backward_of(recipe))}
+    decays = side.decay if isinstance(side.decay, tuple) else (side.decay,)
+    return tuple(
+        Family(side.dataset or place[0], name, side.implementation, side.arm, decay)
+        for name in recipes[side.direction]
+        for decay in decays
+    )
+
+
+def averaged_families(claims: Iterable[Claim]) -> frozenset[Family]:
+    """The families whose predicted probabilities some claim averages, at the places that the claims name."""
+    return frozenset(
+        family
+        for claim in claims
+        for side in claim.selectors
+        if side.direction == "both"
+        for place in claim.places or ()
+        for family in families(side, place)
+    )
+
+
+def without_unread(records: Iterable[Record], claims: Iterable[Claim], protocol: Protocol) -> tuple[Record, ...]:
+    """The records, with probabilities only where a claim averages them: they are much of a record's size."""
+    averaged = averaged_families(claims)
+    return tuple(
+        record
+        if family_of(record) in averaged and record.specification.repetition in protocol.final_repetitions
+        else replace(record, probabilities=None)
+        for record in records
+    )
 
 
 def family_of(record: Record) -> Family:

@@ -26,7 +26,7 @@ from harness.campaign import (
     show_plan,
     workplace,
 )
-from harness.claims import ClaimsError
+from harness.claims import ClaimsError, without_unread
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
 from harness.options import chosen_hardware
@@ -168,12 +168,15 @@ def report(
 
 @app.command()
 def export(
+    context: typer.Context,
     store: options.StoreFolder = options.DEFAULT_STORE,
     results: options.Results = options.RESULTS,
     overwrite: Annotated[bool, typer.Option(help="Let new results of committed cells replace the old.")] = False,
 ) -> None:
     """Add the run store's records to the committed evidence, one sorted text file a dataset."""
-    for path in evidence.export(Store(store).records(), results, replace=overwrite):
+    study = context.obj
+    records = without_unread(Store(store).records(), study.claims, study.protocol)
+    for path in evidence.export(records, results, replace=overwrite):
         Console().print(f"wrote {path}", soft_wrap=True)
 
 

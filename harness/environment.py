@@ -29,6 +29,7 @@ TRAINING_SOURCES = (
     "harness/engine.py",
     "harness/workplace.py",
     "harness/metrics.py",
+    "harness/probabilities.py",
     "harness/cells.py",
     "harness/language_models.py",
     "harness/corpus/encoding.py",

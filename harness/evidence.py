@@ -159,7 +159,10 @@ def _add(group: dict[str, Record], record: Record, origin: str) -> None:
 
 
 def _merge(group: dict[str, Record], committed: Iterable[Record], path: Path, replace: bool) -> None:
-    """Put the committed records into ``group``, where they win over new ones with the same result."""
+    """Put the committed records into ``group``, where they win over new ones with the same result.
+
+    A new one that has probabilities wins over a committed one that has none.
+    """
     for record in committed:
         new = group.get(record.cell, record)
         same = result_digest(new) == result_digest(record)
@@ -168,7 +171,7 @@ def _merge(group: dict[str, Record], committed: Iterable[Record], path: Path, re
                 f"{path}: {record.cell} has another result (test error {record.result.test.error:.4f}, now "
                 f"{new.result.test.error:.4f}); find out why, then export with --overwrite to accept the new one"
             )
-        if same:
+        if same and (record.probabilities is not None or new.probabilities is None):
             group[record.cell] = record
 
 

@@ -85,7 +85,10 @@ def shipped_model(shipped: ShippedModel, vocabulary: tuple[str, ...], models: Pa
     Raises:
         WeightsError: when a file is missing or damaged, or the weights do not have the declared digest.
     """
-    weights, _ = load(models / f"{shipped.name}.safetensors", shipped.digest)
+    path = models / f"{shipped.name}.safetensors"
+    if not path.exists():
+        raise WeightsError(f"{path}: is not there; restore it from the repository or `study pretrain {shipped.name}`")
+    weights, _ = load(path, shipped.digest)
     words = models / f"{shipped.name}.vocabulary.json"
     try:
         old = json.loads(words.read_text(encoding="utf-8"))

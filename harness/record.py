@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.specification import Cell
 
@@ -111,7 +111,11 @@ class Environment:
 
 @dataclass(frozen=True)
 class Record:
-    """One cell's specification, inputs, result, cost and environment."""
+    """One cell's specification, inputs, result, cost and environment.
+
+    ``probabilities`` are those predicted for the test items, as ``harness.probabilities`` writes them. Evidence keeps
+    them only where a claim averages them; None, and not written, elsewhere.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid", ser_json_inf_nan="null")
 
@@ -123,6 +127,7 @@ class Record:
     cost: Cost
     environment: Environment
     finished: str  # UTC, ISO 8601
+    probabilities: Annotated[str | None, Field(exclude_if=lambda packed: packed is None)] = None
 
 
 _RECORD = TypeAdapter(Record)

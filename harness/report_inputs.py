@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import baseline_evidence, claim_history, evidence
-from harness.campaign import Selection, planned
+from harness.campaign import MODELS, Selection, planned
 from harness.coverage import coverage
 from harness.record import Record
 from harness.report.page import ReportInputs
+from harness.report.pretraining import read_products
 from harness.reproduction import Comparison
 from harness.specification import cell_id
 from harness.study_definition import Study
@@ -33,6 +34,7 @@ def report_inputs(
         coverage=coverage(study, records),
         again=evidence.load_again(results),
         history=claim_history.read(results / claim_history.FILE),
+        products=read_products(MODELS),
     )
 
 

@@ -6,7 +6,19 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.claims import ClaimsError, Family, Place, Protocol, Selector, chosen_rates, family_of, tuning_errors
+from harness.claims import (
+    ClaimsError,
+    Family,
+    Place,
+    Protocol,
+    Selector,
+    chosen_rates,
+    families,
+    family_of,
+    tuning_errors,
+)
+from harness.crossed import Correct, unpack_correct
+from harness.probabilities import average_right
 from harness.record import Record
 from harness.statistics import area_under_error
 
@@ -62,7 +74,10 @@ def _finals(records: Iterable[Record], protocol: Protocol) -> dict[Family, dict[
 
 
 def records_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Mapping[int, Record]:
-    """The final records at the side's base rate, by repetition; none where its rate or decay is still open."""
+    """The final records at the side's base rate, by repetition; none where its rate or decay is still open.
+
+    For a side of both directions, those of the forward one.
+    """
     family = _family(selector, place, evidence, protocol)
     if family is None:
         return {}
@@ -74,12 +89,42 @@ def records_of(selector: Selector, place: Place, evidence: Evidence, protocol: P
     return {} if rate is None else evidence.finals.get(family, {}).get(rate, {})
 
 
+def directions(selector: Selector) -> tuple[Selector, ...]:
+    """The side itself, or for one of both directions either of them."""
+    if selector.direction != "both":
+        return (selector,)
+    return replace(selector, direction="forward"), replace(selector, direction="backward")
+
+
+def rights_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, Correct]:
+    """Which test items were right, shape (items,), in each repetition that all of the side's directions have.
+
+    The averaged predictions of both directions need the probabilities of both.
+    """
+    read = [records_of(one, place, evidence, protocol) for one in directions(selector)]
+    shared = sorted(set(read[0]).intersection(*read[1:]))
+    if len(read) == 1:
+        return {n: unpack_correct(read[0][n].result.correct, read[0][n].result.test.items) for n in shared}
+    found: dict[int, Correct] = {}
+    for repetition in shared:
+        packed = [records[repetition].probabilities for records in read]
+        known = [text for text in packed if text is not None]
+        if len(known) == len(packed):
+            found[repetition] = average_right(known, read[0][repetition].result.test.items)
+    return found
+
+
 def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, float]:
     """The side's measure in each repetition that has one; a movement is missing where weights are not finite."""
     if selector.less is not None:
         whole = values_of(replace(selector, less=None), place, evidence, protocol)
         part = values_of(selector.less, place, evidence, protocol)
         return {repetition: value - part[repetition] for repetition, value in whole.items() if repetition in part}
+    if selector.direction == "both":
+        if selector.measure != "test error":
+            raise ClaimsError(f"predictions of both directions have a test error, and no {selector.measure}")
+        rights = rights_of(selector, place, evidence, protocol)
+        return {repetition: float(1 - right.mean()) for repetition, right in rights.items()}
     if selector.measure == "area":
         return _areas(selector, place, evidence, protocol)
     records = records_of(selector, place, evidence, protocol)
@@ -88,10 +133,7 @@ def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
 
 
 def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Family | None:
-    decays = selector.decay if isinstance(selector.decay, tuple) else (selector.decay,)
-    first, *others = (
-        Family(selector.dataset or place[0], place[1], selector.implementation, selector.arm, decay) for decay in decays
-    )
+    first, *others = families(directions(selector)[0], place)
     if not others:
         return first
     ranks: dict[Family, float] = {}
@@ -124,7 +166,7 @@ def _value(selector: Selector, record: Record) -> float | None:
 def _areas(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, float]:
     """The area of each repetition that was run at every base rate that tuning had."""
     family = _family(selector, place, evidence, protocol)
-    rates = sorted(evidence.grids.get((selector.dataset or place[0], place[1]), ()))
+    rates = [] if family is None else sorted(evidence.grids.get((family.dataset, family.recipe), ()))
     if family is None or len(rates) < 2:
         return {}
     at_rates = [evidence.finals.get(family, {}).get(rate, {}) for rate in rates]

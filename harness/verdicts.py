@@ -29,10 +29,10 @@ from dataclasses import replace
 import numpy as np
 
 from harness.claims import Claim, Outcome, Place, Protocol, Verdict
-from harness.crossed import crossed_interval, unpack_correct
+from harness.crossed import crossed_interval
 from harness.record import Record
 from harness.sample_size import pairs_for_difference, pairs_for_equivalence
-from harness.sides import Evidence, gather, records_of, values_of
+from harness.sides import Evidence, directions, gather, records_of, rights_of, values_of
 from harness.statistics import Interval, equivalence, holm, mean_interval, non_inferiority, paired_difference
 
 SIGNIFICANCE = 0.05
@@ -122,21 +122,19 @@ def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protoc
     """The interval over repetitions and test items; absent unless both sides are test errors on the same items."""
     if len(claim.selectors) > 2 or {side.measure for side in claim.selectors} != {"test error"}:
         return None
-    sides = [records_of(side, place, evidence, protocol) for side in claim.selectors]
-    if not _same_items(*sides):
+    if not _same_items([records_of(one, place, evidence, protocol) for s in claim.selectors for one in directions(s)]):
         return None
+    sides = [rights_of(side, place, evidence, protocol) for side in claim.selectors]
     shared = sorted(set(sides[0]) & set(sides[1]))
-    left, right = (
-        np.array([unpack_correct(side[n].result.correct, side[n].result.test.items) for n in shared]) for side in sides
-    )
+    left, right = (np.array([side[n] for n in shared]) for side in sides)
     return crossed_interval(left, right)
 
 
-def _same_items(left: Mapping[int, Record], right: Mapping[int, Record]) -> bool:
-    """Whether both sides were tested on the same texts: data sets that differ in nothing but labels and names."""
+def _same_items(sides: Iterable[Mapping[int, Record]]) -> bool:
+    """Whether all were tested on the same texts: data sets that differ in nothing but labels and names."""
     datasets = {
         replace(record.specification.dataset, name="", title="", labels=None)
-        for side in (left, right)
+        for side in sides
         for record in side.values()
     }
     return len(datasets) == 1

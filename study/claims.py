@@ -8,7 +8,7 @@ from harness.claims import Claim, Place, Selector
 from study.arms import DECAYS
 from study.profiles import COMPACT_DATASETS, MINI_DATASETS, compact_recipe
 from study.protocol import PROTOCOL
-from study.recipes import COMPACT, MINI
+from study.recipes import COMPACT, COMPACT_EIGHTH, MINI
 
 MARGIN = PROTOCOL.margin
 MOVEMENT_MARGIN = 0.05  # of a layer's own size
@@ -19,6 +19,7 @@ PLACES = MINI_PLACES + COMPACT_PLACES
 _TORCH, _TORCH_UNIFORM = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
 _FASTAI, _FASTAI_UNIFORM = Selector("fastai", "full+stlr", 2.6), Selector("fastai", "full+stlr", 1.0)
 _ULMFIT, _SCRATCH = Selector("torch", "freez+stlr", 2.6), Selector("torch", "scratch", 1.0)
+_BOTH = replace(_ULMFIT, direction="both")
 _LOWEST, _HIGHEST = (
     replace(_TORCH, measure="movement of the lowest layer"),
     replace(_TORCH, measure="movement of the highest LSTM"),
@@ -165,6 +166,49 @@ CLAIMS = (
         MARGIN,
         places=PLACES,
         question="agreement",
+    ),
+    Claim(
+        "both-directions-beat-one",
+        "The averaged predictions of full ULMFiT in both directions have a lower test error than those of the forward "
+        "one alone.",
+        "superior",
+        _BOTH,
+        _ULMFIT,
+        MARGIN,
+        places=COMPACT_PLACES,
+        question="directions",
+    ),
+    Claim(
+        "pre-training-helps-in-both-directions",
+        "The averaged predictions of full ULMFiT in both directions have a lower test error than one model trained "
+        "from scratch.",
+        "superior",
+        _BOTH,
+        _SCRATCH,
+        MARGIN,
+        places=COMPACT_PLACES,
+        question="directions",
+    ),
+    Claim(
+        "the-directions-are-as-good",
+        "Full ULMFiT has the same test error from the backward as from the forward language model, within the margin.",
+        "equivalent",
+        replace(_ULMFIT, direction="backward"),
+        _ULMFIT,
+        MARGIN,
+        places=COMPACT_PLACES,
+        question="directions",
+    ),
+    Claim(
+        "more-pre-training-helps",
+        "Full ULMFiT has a lower test error from the shipped language model than from one that was pre-trained on an "
+        "eighth of its tokens.",
+        "superior",
+        _ULMFIT,
+        replace(_ULMFIT, recipe=COMPACT_EIGHTH.name),
+        MARGIN,
+        places=(("rt-1k", COMPACT.name),),
+        question="tokens",
     ),
     *(
         Claim(

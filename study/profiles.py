@@ -10,7 +10,18 @@ from harness.study_definition import Profile, Sweep
 from study.arms import ARMS, DECAYS
 from study.datasets import DATASETS, FEWER_LABELS
 from study.protocol import PROTOCOL
-from study.recipes import COMPACT, COMPACT_CROSSED, COMPACT_LONG, CROSSING, MINI, PAPER
+from study.recipes import (
+    COMPACT,
+    COMPACT_BACKWARD,
+    COMPACT_CROSSED,
+    COMPACT_EIGHTH,
+    COMPACT_LONG,
+    COMPACT_LONG_BACKWARD,
+    COMPACT_QUARTER,
+    CROSSING,
+    MINI,
+    PAPER,
+)
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("torch", "fastai")
 CORE_DECAYS = (1.0, 2.6)
@@ -39,6 +50,11 @@ TABLE_6 = tuple(arm for name, arm in ARMS.items() if name == "no-target-lm" or n
 def compact_recipe(dataset: str) -> Recipe:
     """The recipe of the shipped language model for a data set's length of documents."""
     return COMPACT_LONG if dataset in LONG_DOCUMENTS else COMPACT
+
+
+def backward_recipe(dataset: str) -> Recipe:
+    """The same from the backward language model, which reads a text from its end."""
+    return COMPACT_LONG_BACKWARD if dataset in LONG_DOCUMENTS else COMPACT_BACKWARD
 
 
 def _compact(dataset: str, arm: Arm, decays: tuple[float, ...], implementation: Implementation = "torch") -> Sweep:
@@ -131,6 +147,23 @@ PROFILES = {
             "base-rates",
             "uniform and 2.6 at every base rate, and the paper's pairing of arms and base rates",
             (sweep for dataset in COMPACT_DATASETS for sweep in _protocols(dataset)),
+        ),
+        _tuned(
+            "directions",
+            "full ULMFiT from the forward and from the backward language model, whose predictions may be averaged",
+            (
+                replace(_compact(dataset, ARMS["freez+stlr"], (2.6,)), recipe=recipe)
+                for dataset in COMPACT_DATASETS
+                for recipe in (compact_recipe(dataset), backward_recipe(dataset))
+            ),
+        ),
+        _tuned(
+            "tokens",
+            "full ULMFiT from language models that were pre-trained on fewer tokens",
+            (
+                replace(_compact("rt-1k", ARMS["freez+stlr"], (2.6,)), recipe=recipe)
+                for recipe in (COMPACT, COMPACT_QUARTER, COMPACT_EIGHTH)
+            ),
         ),
         _untuned(
             "seeds",

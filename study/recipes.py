@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.claims import backward_of
 from harness.specification import (
     ClassifierRecipe,
     Dropouts,
@@ -42,12 +43,34 @@ COMPACT = Recipe(
     classifier=replace(CLASSIFIER, epochs=12),
 )
 
+# From fewer tokens of pre-training; ``study pretrain`` makes the models, which do not ship.
+COMPACT_EIGHTH = replace(
+    COMPACT,
+    name="compact-eighth",
+    general=ShippedModel(
+        "wikipedia-forward-eighth", digest="0000000000000000000000000000000000000000000000000000000000000000"
+    ),
+)
+COMPACT_QUARTER = replace(
+    COMPACT,
+    name="compact-quarter",
+    general=ShippedModel(
+        "wikipedia-forward-quarter", digest="1111111111111111111111111111111111111111111111111111111111111111"
+    ),
+)
+
 # The same model for documents of hundreds of words, of which fewer epochs are as many steps through the text.
 COMPACT_LONG = replace(
     COMPACT,
     name="compact-long",
     target=replace(COMPACT.target, epochs=1),
     classifier=replace(COMPACT.classifier, epochs=6),
+)
+
+BACKWARD = ShippedModel("wikipedia-backward", digest="2222222222222222222222222222222222222222222222222222222222222222")
+COMPACT_BACKWARD, COMPACT_LONG_BACKWARD = (
+    replace(recipe, name=backward_of(recipe.name), general=BACKWARD, direction="backward")
+    for recipe in (COMPACT, COMPACT_LONG)
 )
 
 CROSSING = 5  # initialisations, each with as many data orders, for the variance that either contributes

@@ -13,6 +13,7 @@ from tiny_study import LAST, MAIN, RECIPE, SCRATCH, TUNED, Tiny, measured, tiny
 from harness.corpus.encoding import encode
 from harness.crossed import unpack_correct
 from harness.jobs import ClassifierJob, ClassifierOutcome, Report
+from harness.probabilities import average_right
 from harness.rates import discriminative_rates
 from harness.record import Record, from_json, result_digest, to_json
 from harness.scratch import training as scratch
@@ -87,6 +88,8 @@ def test_a_records_measurements_fit_together(world: Tiny, place: Workplace, impl
     assert (result.outcome, result.test.items, result.validation.items) == ("completed", 30, 20)
     right = unpack_correct(result.correct, result.test.items)
     assert 1 - right.mean() == pytest.approx(result.test.error)
+    assert record.probabilities is not None
+    assert list(average_right([record.probabilities], result.test.items)) == list(right)
     assert [epoch.epoch for epoch in result.epochs] == [0, 1, 2, 3]
     assert result.epochs[-1].validation_error == result.validation.error
     assert result.epochs[-1].validation_loss == pytest.approx(result.validation.loss, rel=1e-5)

@@ -55,6 +55,15 @@ def test_the_same_result_measured_again_leaves_the_file_untouched(tmp_path):
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
+def test_a_record_with_probabilities_takes_the_place_of_one_without(tmp_path):
+    (record,) = seeds(0)
+    fuller = replace(record, probabilities="AAA=")
+    for again in (record, fuller, record):
+        export([again], tmp_path)
+    assert load(tmp_path) == (fuller,)
+    assert "probabilities" not in to_json(record)
+
+
 def test_another_result_for_a_cell_is_refused_and_changes_no_file(tmp_path):
     export(seeds(0), tmp_path)
     other = make_record(cell(), error=0.5)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from report.synthetic import GROUPS, cell, make_record
+from report.synthetic import GROUPS, ITEMS, RECIPE, cell, make_record
 
-from harness.claims import Claim, ClaimsError, Protocol, Selector
+from harness.claims import Claim, ClaimsError, Protocol, Selector, without_unread
+from harness.probabilities import pack_probabilities
 from harness.sides import gather, values_of
+from harness.specification import cell_id
 from harness.verdicts import evaluate
 
 PROTOCOL = Protocol(tuning_repetitions=(100, 101), final_repetitions=tuple(range(4)), margin=0.005)
@@ -62,6 +65,56 @@ def test_a_side_may_be_an_effect_in_the_repetitions_that_both_arms_have():
     effect = replace(SIDE, less=replace(SIDE, decay=1.0))
     assert read(effect, records) == pytest.approx({0: -0.1, 1: -0.05})
     assert read(effect, finals([0.2])) == {}
+
+
+def predicting(records, packed, recipe):
+    """The records in another recipe, with predicted probabilities."""
+    changed = (replace(r, specification=replace(r.specification, recipe=replace(RECIPE, name=recipe))) for r in records)
+    return [
+        replace(r, cell=cell_id(r.specification), probabilities=text) for r, text in zip(changed, packed, strict=True)
+    ]
+
+
+LABELS = np.arange(ITEMS) % 2
+FIRST = np.where((np.arange(ITEMS) % 10 < 3)[:, None] ^ (np.arange(2) == LABELS[:, None]), 2.0, 0.0)  # 3 of 10 wrong
+SECOND = np.where((np.arange(ITEMS) % 10 > 7)[:, None] ^ (np.arange(2) == LABELS[:, None]), 1.0, 0.0)  # 2 others
+
+
+def packed(logits):
+    return pack_probabilities(logits.astype(np.float32), LABELS)
+
+
+def test_a_side_of_both_directions_averages_what_they_predict_in_the_repetitions_that_both_have():
+    forward = predicting(finals([0.3] * 3), [packed(FIRST), packed(SECOND), packed(FIRST)], "mini")
+    backward = predicting(finals([0.2] * 2), [packed(SECOND), packed(SECOND)], "mini-backward")
+    both = replace(SIDE, direction="both")
+    # Where the two differ the surer one decides, which is FIRST: it is wrong where it was.
+    assert read(both, [*forward, *backward]) == pytest.approx({0: 0.3, 1: 0.2})
+    assert read(replace(SIDE, direction="backward"), [*forward, *backward]) == {0: 0.2, 1: 0.2}
+    assert read(both, forward) == {}
+    assert read(both, [*forward, replace(backward[0], probabilities=None), backward[1]]) == pytest.approx({1: 0.2})
+
+
+def test_both_directions_have_no_other_measure_than_the_test_error():
+    with pytest.raises(ClaimsError, match="area"):
+        read(replace(SIDE, direction="both", measure="area"), finals([0.2]))
+
+
+def test_a_side_may_be_of_another_recipe():
+    other = predicting(finals([0.4]), [None], "small")
+    assert read(replace(SIDE, recipe="small"), [*finals([0.2]), *other]) == {0: 0.4}
+
+
+def test_probabilities_are_kept_where_a_claim_averages_them_and_nowhere_else():
+    claim = Claim("c", "s.", "superior", replace(SIDE, direction="both"), SIDE, 0.005, places=(PLACE,))
+    records = [
+        *predicting(finals([0.2]), ["AAA="], "mini"),
+        *predicting(finals([0.2]), ["AAA="], "mini-backward"),
+        *predicting(finals([0.2], decay=1.0), ["AAA="], "mini"),
+        *predicting(tuned(0.008)[:1], ["AAA="], "mini"),
+    ]
+    kept = [record.probabilities for record in without_unread(records, (claim,), PROTOCOL)]
+    assert kept == ["AAA=", "AAA=", None, None]
 
 
 def with_other_test_error(record):

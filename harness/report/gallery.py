@@ -15,6 +15,7 @@ from harness.report.beside_figure import beside_published
 from harness.report.beside_published import Repeated
 from harness.report.forest import forest
 from harness.report.low_shot import label_budgets, low_shot
+from harness.report.pretraining import Start, error_against_tokens
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, swept_arm
 from harness.report.tuning import sensitivity, tuning_heat_map
 
@@ -30,16 +31,22 @@ class Plate:
 
 
 def gallery(
-    summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str], contrasts: Sequence[Repeated]
+    summaries: Sequence[Summary],
+    protocol: Protocol,
+    titles: Mapping[str, str],
+    contrasts: Sequence[Repeated],
+    starts: Sequence[Start],
 ) -> tuple[Plate, ...]:
     """Draw all figures; those by dataset once for each dataset and, with several recipes, for each recipe.
 
-    ``contrasts`` are the published ones with ours beside them, of all recipes in one figure.
+    ``contrasts`` are the published ones with ours beside them, and ``starts`` what was fine-tuned from each general
+    language model; of all recipes in one figure. Recipes that differ from an earlier one in the language model alone
+    have no figures of their own.
     """
     arm = swept_arm(summaries)
     swept = [summary for summary in summaries if summary.family.arm == arm]
     plates: list[Plate] = []
-    recipes = list(dict.fromkeys(summary.family.recipe for summary in summaries)) or [""]
+    recipes = _recipes(summaries) or [""]
     for recipe in recipes:
         suffix, note = (f"-{recipe}", f" Recipe {recipe}.") if len(recipes) > 1 else ("", "")
         within = [summary for summary in swept if summary.family.recipe == recipe]
@@ -54,7 +61,19 @@ def gallery(
             title = titles.get(dataset, dataset)
             by_dataset = [*_tuning_plates(rows, title), *_course_plates(rows, title)]
             plates += [replace(p, name=f"{p.name}-{dataset}{suffix}", caption=p.caption + note) for p in by_dataset]
-    return (*plates, _published_plate(contrasts, titles))
+    return (*plates, _tokens_plate(starts, titles), _published_plate(contrasts, titles))
+
+
+def _recipes(summaries: Sequence[Summary]) -> list[str]:
+    """Name the recipes, without those that differ from an earlier one in nothing but the general language model."""
+    first: dict[object, str] = {}
+    variants = set()
+    for record in (record for summary in summaries for record in summary.finals[:1]):
+        recipe = record.specification.recipe
+        if first.setdefault((recipe.size, recipe.target, recipe.classifier), recipe.name) != recipe.name:
+            variants.add(recipe.name)
+    names = dict.fromkeys(summary.family.recipe for summary in summaries)
+    return [name for name in names if name not in variants]
 
 
 def example_cells(summaries: Sequence[Summary]) -> tuple[Record, ...]:
@@ -107,6 +126,16 @@ def _comparing_plates(
             low_shot(label_budgets(summaries, titles)),
             "two data sets that differ only in their number of labels",
         ),
+    )
+
+
+def _tokens_plate(starts: Sequence[Start], titles: Mapping[str, str]) -> Plate:
+    return Plate(
+        "error-against-tokens",
+        "Test error of full ULMFiT against the tokens that its forward language model was pre-trained on, and that of "
+        "training from scratch: means over the final seeds, each tuned on the same grid, 95 % t intervals.",
+        error_against_tokens(starts, titles),
+        "full ULMFiT from two language models that read different numbers of tokens",
     )
 
 

@@ -19,7 +19,7 @@ from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict
 from harness.record import Record
 from harness.report.beside_published import Kept, Repeated, repeat_contrasts
 from harness.report.listings import commit_text, later_text
-from harness.report.page import ReportInputs, ages_of
+from harness.report.page import ReportInputs, ages_of, starts_of
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers
 from harness.report.tables import ABSENT, bracketed, p_value, percent, points
@@ -49,6 +49,7 @@ def numbers(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: Sequen
         | _baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(contrasts, len(protocol.final_repetitions))
         | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
+        | {"pretraining/rows": len(starts_of(inputs, summaries))}
     )
     return dict(sorted(found.items()))
 
@@ -221,12 +222,12 @@ def _recipe_numbers(records: Iterable[Record]) -> dict[str, Value]:
 
 def _recipe(recipe: Recipe) -> dict[str, Value]:
     size, classifier, optimization = recipe.size, recipe.classifier, recipe.classifier.optimization
-    shipped = isinstance(recipe.general, ShippedModel)
+    general = recipe.general if isinstance(recipe.general, ShippedModel) else None
     return {
         "title": recipe.name,
         "size": f"{size.embedding}/{size.hidden}×{size.layers}",
         "vocabulary": f"{size.max_vocabulary:,}",
-        "start": "pre-trained model that ships" if shipped else "trained on the data set’s own text",
+        "start": f"pre-trained, {general.name}" if general is not None else "trained on the data set’s own text",
         "target-epochs": recipe.target.epochs,
         "epochs": classifier.epochs,
         "batch": classifier.batch_size,

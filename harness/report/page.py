@@ -36,6 +36,7 @@ from harness.report.listings import (
     verdicts_table,
 )
 from harness.report.origins import address, commands
+from harness.report.pretraining import Product, Start, pretraining_table, starts
 from harness.report.robustness import areas_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
@@ -52,7 +53,8 @@ class ReportInputs:
     """All that a report is made from; ``missing`` are ids of planned cells, ``titles`` maps dataset names.
 
     By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
-    of records of the same cells, measured in another precision or elsewhere.
+    of records of the same cells, measured in another precision or elsewhere. ``products`` are the general language
+    models, by digest.
     """
 
     records: tuple[Record, ...]
@@ -68,6 +70,7 @@ class ReportInputs:
     coverage: tuple[Coverage, ...] = ()
     again: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
     history: History = field(default_factory=History)
+    products: Mapping[str, Product] = field(default_factory=dict)
 
 
 def render(inputs: ReportInputs, output: Path) -> Path:
@@ -83,7 +86,7 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     summaries = summarise(inputs.records, inputs.protocol)
     verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
     contrasts = repeat_contrasts(inputs.published, summaries)
-    plates = gallery(summaries, inputs.protocol, inputs.titles, contrasts)
+    plates = gallery(summaries, inputs.protocol, inputs.titles, contrasts, starts_of(inputs, summaries))
     tables = report_tables(inputs, summaries, verdicts)
     drawings = {plate.name: svg_bytes(plate.figure) for plate in plates if plate.figure is not None}
     cells = _cells(inputs, output)
@@ -109,10 +112,16 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
         "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
         "baselines": baselines_table(inputs.baselines),
         "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
+        "pretraining": pretraining_table(starts_of(inputs, summaries), titles),
         "variance": variance_table(spreads(inputs.records, summaries), titles),
         "claims": claims_table(verdicts, inputs.history),
         "coverage": coverage_table(inputs.coverage, titles),
     }
+
+
+def starts_of(inputs: ReportInputs, summaries: Sequence[Summary]) -> tuple[Start, ...]:
+    """What was fine-tuned from each general language model."""
+    return starts(summaries, inputs.products)
 
 
 def ages_of(inputs: ReportInputs, verdicts: Sequence[Verdict]) -> tuple[Ages, ...]:

@@ -19,7 +19,7 @@ from harness.report.every_cell import finals_table, tuning_table
 from harness.report.gallery import gallery
 from harness.report.listings import datasets_table
 from harness.report.numbers import numbers, to_json
-from harness.report.page import ReportInputs, report_tables
+from harness.report.page import ReportInputs, report_tables, starts_of
 from harness.report.summaries import summarise
 from harness.report.tables import ABSENT, to_csv, to_latex, to_markdown, to_neutral
 from harness.verdicts import evaluate
@@ -33,6 +33,7 @@ KINDS = (
     "differences-to-uniform",
     "displacement",
     "agreement",
+    "error-against-tokens",
     "published-contrasts",
     "realised-rates",
 )
@@ -99,7 +100,7 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
     captions = []
     summaries = summarise(inputs.records, inputs.protocol)
     contrasts = repeat_contrasts(inputs.published, summaries)
-    for plate in gallery(summaries, inputs.protocol, inputs.titles, contrasts):
+    for plate in gallery(summaries, inputs.protocol, inputs.titles, contrasts, starts_of(inputs, summaries)):
         kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
         if kind is not None and plate.figure is not None:
             files[f"figures/{plate.name}.svg"] = svg_bytes(plate.figure).decode()

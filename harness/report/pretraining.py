@@ -1,0 +1,186 @@
+"""What pre-training is worth: full ULMFiT from each general language model against training from scratch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.claims import paired_errors
+from harness.report.appearance import BLUE, LINES, MARKERS, VERMILION, figure_style, new_figure, shared_legend
+from harness.report.summaries import DISCRIMINATIVE, Summary, by_repetition
+from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points, rate_text, seeds_text
+from harness.specification import Arm, LanguageModelArm, Recipe, ShippedModel
+from harness.statistics import PairedDifference, paired_difference
+
+VALIDATION = "wikitext-validation"  # the text whose perplexity is shown
+
+
+@dataclass(frozen=True)
+class Product:
+    """A pre-trained general language model: how many tokens it read, and its perplexity on each evaluation text."""
+
+    name: str
+    tokens: int
+    perplexity: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Full ULMFiT from one general language model; ``scratch`` is the same without one, where that was measured."""
+
+    product: Product
+    summary: Summary
+    scratch: Summary | None
+
+    @property
+    def difference(self) -> PairedDifference | None:
+        """The test error less that from scratch, paired by repetition; absent without pairs."""
+        if self.scratch is None:
+            return None
+        left, right = paired_errors(by_repetition(self.summary), by_repetition(self.scratch))
+        return paired_difference(left, right) if left else None
+
+
+def read_products(folder: Path) -> dict[str, Product]:
+    """The general language models that ``folder`` tells of in ``<name>.json``, by the digest of their weights."""
+    found: dict[str, Product] = {}
+    for path in sorted(folder.glob("*.json")):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(facts, dict):  # a vocabulary is a list
+            found[facts["digest"]] = Product(facts["recipe"]["name"], facts["tokens"], facts["perplexity"])
+    return found
+
+
+def starts(summaries: Sequence[Summary], products: Mapping[str, Product]) -> tuple[Start, ...]:
+    """Find full ULMFiT with final repetitions from each of ``products``, by dataset, then from the fewest tokens."""
+    found = []
+    for summary in summaries:
+        general = _recipe(summary).general if summary.finals else None
+        if isinstance(general, ShippedModel) and general.digest in products and _is_full(_arm(summary)):
+            found.append(Start(products[general.digest], summary, _scratch_of(summary, summaries)))
+    order = list(dict.fromkeys(start.summary.family.dataset for start in found))
+    return tuple(sorted(found, key=lambda start: (order.index(start.summary.family.dataset), start.product.tokens)))
+
+
+def pretraining_table(found: Iterable[Start], titles: Mapping[str, str]) -> Table:
+    """Build one row for each dataset and general language model."""
+    columns = (
+        Column("Dataset"),
+        Column("Language model"),
+        Column("Tokens, millions", numeric=True),
+        Column("Perplexity", numeric=True),
+        Column("Base rate", numeric=True),
+        Column("Seeds", numeric=True),
+        Column("Test error\N{NO-BREAK SPACE}% [95\N{NO-BREAK SPACE}%]", numeric=True),
+        Column("Difference to scratch [95\N{NO-BREAK SPACE}%]", numeric=True),
+    )
+    caption = (
+        "Full ULMFiT (gradual unfreezing, STLR, decay 2.6) from each general language model. Perplexity of that model "
+        "on the validation text of WikiText-103, in our tokens. Intervals of the error are Student's t over final "
+        "seeds; differences to training from scratch, which was tuned on the same grid, are in percentage points, "
+        "paired by seed, with BCa intervals that are not adjusted for their number. † The rate lies on the edge of the "
+        "grid that was tried."
+    )
+    return Table(caption, columns, tuple(_row(start, titles) for start in found))
+
+
+@figure_style()
+def error_against_tokens(found: Iterable[Start], titles: Mapping[str, str]) -> Figure | None:
+    """Draw test error with 95 % t intervals against tokens of pre-training, and the error from scratch.
+
+    A panel for each dataset with two forward models at least that differ in their tokens.
+    """
+    forward = [start for start in found if _recipe(start.summary).direction == "forward"]
+    panels: dict[tuple[str, str], list[Start]] = {}
+    for start in forward:
+        panels.setdefault((start.summary.family.dataset, start.summary.family.implementation), []).append(start)
+    panels = {place: rows for place, rows in panels.items() if len({row.product.tokens for row in rows}) > 1}
+    if not panels:
+        return None
+    columns = min(2, len(panels))
+    figure, grid = new_figure(-(-len(panels) // columns), columns, 2.5)
+    flat = [axes for row in grid for axes in row]
+    for axes, ((dataset, implementation), rows) in zip(flat, panels.items(), strict=False):
+        _curve(axes, rows)
+        axes.set_title(f"{titles.get(dataset, dataset)}, {implementation}")
+    for axes in flat[len(panels) :]:
+        axes.remove()
+    for row in grid:
+        row[0].set_ylabel("test error, %")
+    shared_legend(figure, grid, 2)
+    return figure
+
+
+def _curve(axes: Axes, rows: Sequence[Start]) -> None:
+    tokens = [row.product.tokens / 1e6 for row in rows]
+    means = np.array([100 * (row.summary.test_error or 0.0) for row in rows])
+    bounds = [row.summary.interval or (row.summary.test_error or 0.0,) * 2 for row in rows]
+    axes.errorbar(
+        tokens,
+        means,
+        yerr=np.abs(100 * np.array(bounds).T - means),
+        color=BLUE,
+        marker=MARKERS[0],
+        linestyle=LINES[0],
+        capsize=2,
+        elinewidth=0.9,
+        label="full ULMFiT",
+    )
+    scratch = rows[0].scratch
+    if scratch is not None and scratch.test_error is not None:
+        axes.axhline(100 * scratch.test_error, color=VERMILION, linestyle=LINES[1], label="from scratch")
+        if scratch.interval is not None:
+            axes.axhspan(*(100 * bound for bound in scratch.interval), color=VERMILION, alpha=0.15, linewidth=0)
+    axes.set_xscale("log")
+    axes.set_xticks(tokens, [f"{count:.3g}" for count in tokens])
+    axes.minorticks_off()
+    axes.set_xlabel("tokens of pre-training, millions")
+
+
+def _recipe(summary: Summary) -> Recipe:
+    return summary.finals[0].specification.recipe
+
+
+def _arm(summary: Summary) -> Arm:
+    return summary.finals[0].specification.arm
+
+
+def _is_full(arm: Arm) -> bool:
+    gradual = arm.unfreezing == "gradual" and arm.schedule == "stlr" and arm.decay == DISCRIMINATIVE
+    return gradual and isinstance(arm.start, LanguageModelArm) and arm.start.decay == DISCRIMINATIVE
+
+
+def _scratch_of(summary: Summary, summaries: Iterable[Summary]) -> Summary | None:
+    """The same dataset and recipe, but for the language model, from random weights."""
+    family = summary.family
+    for other in summaries:
+        same = (other.family.dataset, other.family.implementation) == (family.dataset, family.implementation)
+        if same and other.finals and _arm(other).start == "random" and _apart(other) == _apart(summary):
+            return other
+    return None
+
+
+def _apart(summary: Summary) -> Recipe:
+    """The recipe without name, direction and general language model."""
+    return replace(_recipe(summary), name="", direction="forward", general=ShippedModel("", ""))
+
+
+def _row(start: Start, titles: Mapping[str, str]) -> tuple[str, ...]:
+    summary, difference = start.summary, start.difference
+    perplexity = start.product.perplexity.get(VALIDATION)
+    return (
+        titles.get(summary.family.dataset, summary.family.dataset),
+        start.product.name,
+        f"{start.product.tokens / 1e6:.1f}",
+        ABSENT if perplexity is None else f"{perplexity:.1f}",
+        rate_text(summary),
+        seeds_text(summary),
+        f"{percent(summary.test_error)} {bracketed(summary.interval)}",
+        ABSENT if difference is None else f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}",
+    )
