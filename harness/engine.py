@@ -12,6 +12,7 @@ import torch
 from harness.cells import run_cell
 from harness.environment import current_source_digest, environment, source_digest
 from harness.language_models import make_product
+from harness.memory import keep_freed_memory
 from harness.precision import deterministic_kernels
 from harness.runner import Event, Task
 from harness.specification import Cell
@@ -40,6 +41,7 @@ class Engine:
         environment(self.place.hardware, THREADS)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(THREADS)
+        keep_freed_memory()
         deterministic_kernels()
 
     def execute(self, task: Task, report: Callable[[Event], None]) -> None:

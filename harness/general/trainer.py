@@ -21,6 +21,7 @@ from torch import multiprocessing as torch_multiprocessing
 from harness.general.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
+from harness.memory import keep_freed_memory
 from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
 from harness.specification import Hardware, ModelSize
@@ -155,6 +156,7 @@ class _Worker:
     def __init__(self, run: Run, board: Board, meeting: Meeting, shards: Sequence[int]) -> None:
         if run.hardware.device == "cpu":
             torch.set_num_threads(1)
+            keep_freed_memory()
         self.run, self.board, self.meeting, self.shards = run, board, meeting, shards
         self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.hardware)
         self.checkpoint = read_checkpoint(run.checkpoint, run.key)

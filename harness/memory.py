@@ -1,0 +1,29 @@
+"""How this process gets its memory from the system."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+# glibc's malloc.h
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+_LARGEST = 2**31 - 1
+_STEP = 128 * 2**20
+
+
+def keep_freed_memory() -> bool:
+    """Let the allocator keep what a training step frees for the next one, which needs the same again.
+
+    glibc gives large blocks back to the system at once, by rules that depend on what was freed before, and the system
+    has to clear every page of them anew: up to a fifth of a pre-training step. Results are the same.
+
+    Returns:
+        Whether it was done; False where the C library is another.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    library = ctypes.CDLL(None)
+    return all(
+        library.mallopt(option, value) == 1
+        for option, value in ((_TRIM_THRESHOLD, _LARGEST), (_TOP_PAD, _STEP), (_MMAP_MAX, 0))
+    )

@@ -1,0 +1,33 @@
+"""Freed memory stays with the process, where the allocator is one that can be told so."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+# Takes and frees 64 MiB again and again, and prints how many pages the system had to provide for that.
+_FAULTS = """
+import resource, torch
+from harness.memory import keep_freed_memory
+{call}
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):  # until all that can lie between has been allocated
+    torch.ones(2**24)
+before = faults()
+for _ in range(20):
+    torch.ones(2**24)
+print(faults() - before)
+"""
+
+
+def faults(call: str) -> int:
+    done = subprocess.run([sys.executable, "-c", _FAULTS.format(call=call)], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_was_freed_is_used_again_without_asking_the_system() -> None:
+    assert 4 * faults("assert keep_freed_memory()") < faults("pass")
