@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.record import Record
-from harness.specification import Implementation
+from harness.specification import Implementation, Recipe, ShippedModel
 from harness.statistics import Interval
 
 PRIMARY = "decay"  # the question that the study is named after
 Outcome = Literal["held", "failed", "undecided", "no data"]
 Place = tuple[str, str]  # dataset and recipe
 Choice = Literal["lowest error", "least movement", "most movement"]
-Read = Literal["forward", "backward", "both"]
+Directions = Literal["forward", "backward", "both"]
 Measure = Literal["test error", "area", "movement of the lowest layer", "movement of the highest LSTM"]
 
 
@@ -70,7 +70,7 @@ class Selector:
     chosen_by: Choice = "lowest error"
     less: Selector | None = None
     recipe: str | None = None
-    direction: Read = "forward"
+    direction: Directions = "forward"
 
 
 @dataclass(frozen=True)
@@ -118,37 +118,50 @@ class Verdict:
 
 
 def backward_of(recipe: str) -> str:
-    """Name the recipe that differs from the one called ``recipe`` in reading texts backward alone."""
+    """Name the recipe like that called ``recipe`` that starts from the backward language model and reads backward."""
     return f"{recipe}-backward"
+
+
+def without_language_model(recipe: Recipe) -> Recipe:
+    """What recipes share that differ in nothing but their general language model, its direction and their names."""
+    return replace(recipe, name="", general=ShippedModel("", ""), direction="forward")
+
+
+def directions(side: Selector) -> tuple[Selector, ...]:
+    """The side itself, or for one of both directions either of them."""
+    if side.direction != "both":
+        return (side,)
+    return replace(side, direction="forward"), replace(side, direction="backward")
 
 
 def families(side: Selector, place: Place) -> tuple[Family, ...]:
     """All families that a side reads or chooses from on a dataset and recipe, without those of ``less``."""
-    recipe = side.recipe or place[1]
-    recipes = {"forward": (recipe,), "backward": (backward_of(recipe),), "both": (recipe, backward_of(recipe))}
-    decays = side.decay if isinstance(side.decay, tuple) else (side.decay,)
+    dataset, recipe = side.dataset or place[0], side.recipe or place[1]
     return tuple(
-        Family(side.dataset or place[0], name, side.implementation, side.arm, decay)
-        for name in recipes[side.direction]
-        for decay in decays
-    )
-
-
-def averaged_families(claims: Iterable[Claim]) -> frozenset[Family]:
-    """The families whose predicted probabilities some claim averages, at the places that the claims name."""
-    return frozenset(
-        family
-        for claim in claims
-        for side in claim.selectors
-        if side.direction == "both"
-        for place in claim.places or ()
-        for family in families(side, place)
+        Family(
+            dataset,
+            backward_of(recipe) if one.direction == "backward" else recipe,
+            side.implementation,
+            side.arm,
+            decay,
+        )
+        for one in directions(side)
+        for decay in (side.decay if isinstance(side.decay, tuple) else (side.decay,))
     )
 
 
 def without_unread(records: Iterable[Record], claims: Iterable[Claim], protocol: Protocol) -> tuple[Record, ...]:
     """The records, with probabilities only where a claim averages them: they are much of a record's size."""
-    averaged = averaged_families(claims)
+    records = tuple(records)
+    everywhere = dict.fromkeys((r.specification.dataset.name, r.specification.recipe.name) for r in records)
+    averaged = {
+        family
+        for claim in claims
+        for side in claim.selectors
+        if side.direction == "both"
+        for place in (everywhere if claim.places is None else claim.places)
+        for family in families(side, place)
+    }
     return tuple(
         record
         if family_of(record) in averaged and record.specification.repetition in protocol.final_repetitions

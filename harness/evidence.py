@@ -6,6 +6,7 @@ another outcome for the same cell is refused unless it is asked for: evidence is
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -161,7 +162,7 @@ def _add(group: dict[str, Record], record: Record, origin: str) -> None:
 def _merge(group: dict[str, Record], committed: Iterable[Record], path: Path, replace: bool) -> None:
     """Put the committed records into ``group``, where they win over new ones with the same result.
 
-    A new one that has probabilities wins over a committed one that has none.
+    A committed one without probabilities gets those of the same result measured again, and stays as it is otherwise.
     """
     for record in committed:
         new = group.get(record.cell, record)
@@ -171,8 +172,8 @@ def _merge(group: dict[str, Record], committed: Iterable[Record], path: Path, re
                 f"{path}: {record.cell} has another result (test error {record.result.test.error:.4f}, now "
                 f"{new.result.test.error:.4f}); find out why, then export with --overwrite to accept the new one"
             )
-        if same and (record.probabilities is not None or new.probabilities is None):
-            group[record.cell] = record
+        if same:
+            group[record.cell] = dataclasses.replace(record, probabilities=record.probabilities or new.probabilities)
 
 
 def _write(path: Path, text: str) -> None:

@@ -13,13 +13,16 @@ from harness.claims import (
     Protocol,
     Selector,
     chosen_rates,
+    directions,
     families,
     family_of,
     tuning_errors,
+    without_language_model,
 )
 from harness.crossed import Correct, unpack_correct
 from harness.probabilities import average_right
 from harness.record import Record
+from harness.specification import Recipe
 from harness.statistics import area_under_error
 
 Finals = Mapping[float, Mapping[int, Record]]  # final repetitions by base rate
@@ -29,8 +32,9 @@ Finals = Mapping[float, Mapping[int, Record]]  # final repetitions by base rate
 class Evidence:
     """Records as claims read them.
 
-    ``chosen`` has the tuned rate of each family that was tuned at as many rates as any other of its dataset and recipe:
-    equal budgets are what makes tuned arms comparable. ``grids`` has those rates.
+    ``chosen`` has the tuned rate of each family that was tuned at as many rates as any other of its dataset and recipe,
+    or of a recipe that differs in the language model alone: equal budgets are what makes tuned arms comparable.
+    ``grids`` has those rates.
     """
 
     finals: Mapping[Family, Finals]
@@ -47,18 +51,18 @@ def gather(records: Iterable[Record], protocol: Protocol) -> Evidence:
     """
     records = tuple(record for record in records if record.specification.recipe.crossing is None)
     tuned = tuning_errors(records, protocol)
-    grids: dict[Place, set[float]] = {}
+    recipes = {r.specification.recipe.name: without_language_model(r.specification.recipe) for r in records}
+    places = dict.fromkeys((r.specification.dataset.name, r.specification.recipe.name) for r in records)
+    rates: dict[tuple[str, Recipe], set[float]] = {}
     for family, errors in tuned.items():
-        grids.setdefault((family.dataset, family.recipe), set()).update(errors)
+        rates.setdefault((family.dataset, recipes[family.recipe]), set()).update(errors)
+    grids = {place: frozenset(rates.get((place[0], recipes[place[1]]), ())) for place in places}
     chosen = {
         family: rate
         for family, rate in chosen_rates(records, protocol).items()
-        if set(tuned.get(family, ())) == grids.get((family.dataset, family.recipe), set())
+        if set(tuned.get(family, ())) == grids[family.dataset, family.recipe]
     }
-    places = dict.fromkeys((r.specification.dataset.name, r.specification.recipe.name) for r in records)
-    return Evidence(
-        _finals(records, protocol), chosen, {place: frozenset(g) for place, g in grids.items()}, tuple(places)
-    )
+    return Evidence(_finals(records, protocol), chosen, grids, tuple(places))
 
 
 def _finals(records: Iterable[Record], protocol: Protocol) -> dict[Family, dict[float, dict[int, Record]]]:
@@ -74,9 +78,12 @@ def _finals(records: Iterable[Record], protocol: Protocol) -> dict[Family, dict[
 
 
 def records_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Mapping[int, Record]:
-    """The final records at the side's base rate, by repetition; none where its rate or decay is still open.
+    """The final records at the base rate of a side of one direction, by repetition.
 
-    For a side of both directions, those of the forward one.
+    There are none where its rate or decay is still open.
+
+    Raises:
+        ClaimsError: for a side of both directions.
     """
     family = _family(selector, place, evidence, protocol)
     if family is None:
@@ -87,13 +94,6 @@ def records_of(selector: Selector, place: Place, evidence: Evidence, protocol: P
     elif isinstance(rate, str):
         rate = evidence.chosen.get(replace(family, arm=rate, decay=1.0))
     return {} if rate is None else evidence.finals.get(family, {}).get(rate, {})
-
-
-def directions(selector: Selector) -> tuple[Selector, ...]:
-    """The side itself, or for one of both directions either of them."""
-    if selector.direction != "both":
-        return (selector,)
-    return replace(selector, direction="forward"), replace(selector, direction="backward")
 
 
 def rights_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, Correct]:
@@ -110,7 +110,10 @@ def rights_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
         packed = [records[repetition].probabilities for records in read]
         known = [text for text in packed if text is not None]
         if len(known) == len(packed):
-            found[repetition] = average_right(known, read[0][repetition].result.test.items)
+            record = read[0][repetition]
+            found[repetition] = average_right(
+                known, record.result.test.items, len(record.specification.dataset.classes)
+            )
     return found
 
 
@@ -133,7 +136,9 @@ def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
 
 
 def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Family | None:
-    first, *others = families(directions(selector)[0], place)
+    if selector.direction == "both":
+        raise ClaimsError("either direction has records of its own; ask for one of them")
+    first, *others = families(selector, place)
     if not others:
         return first
     ranks: dict[Family, float] = {}

@@ -123,7 +123,7 @@ class LanguageModelRecipe:
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """A pre-trained general language model that comes with the repository, named by the SHA-256 of its weights."""
+    """A pre-trained general language model in ``study/models``, named by the SHA-256 of its weights."""
 
     name: str
     digest: str

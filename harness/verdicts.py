@@ -28,11 +28,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.claims import Claim, Outcome, Place, Protocol, Verdict
+from harness.claims import Claim, Outcome, Place, Protocol, Verdict, directions
 from harness.crossed import crossed_interval
 from harness.record import Record
 from harness.sample_size import pairs_for_difference, pairs_for_equivalence
-from harness.sides import Evidence, directions, gather, records_of, rights_of, values_of
+from harness.sides import Evidence, gather, records_of, rights_of, values_of
 from harness.statistics import Interval, equivalence, holm, mean_interval, non_inferiority, paired_difference
 
 SIGNIFICANCE = 0.05

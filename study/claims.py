@@ -180,11 +180,10 @@ CLAIMS = (
     ),
     Claim(
         "pre-training-helps-in-both-directions",
-        "The averaged predictions of full ULMFiT in both directions have a lower test error than one model trained "
-        "from scratch.",
+        "Averaged over both directions, full ULMFiT has a lower test error than training from scratch, averaged too.",
         "superior",
         _BOTH,
-        _SCRATCH,
+        replace(_SCRATCH, direction="both"),
         MARGIN,
         places=COMPACT_PLACES,
         question="directions",

@@ -17,7 +17,6 @@ from study.recipes import (
     COMPACT_EIGHTH,
     COMPACT_LONG,
     COMPACT_LONG_BACKWARD,
-    COMPACT_QUARTER,
     CROSSING,
     MINI,
     PAPER,
@@ -33,6 +32,8 @@ MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one 
 MINI_DATASETS = ("rt-1k", "imdb-pip-200", "trec6", "ag-1k", "imdb-1k")
 COMPACT_DATASETS = ("rt-1k", "trec6", "ag-1k", "imdb-1k")
 LONG_DOCUMENTS = ("imdb-1k",)
+
+FULL_AND_SCRATCH = (("freez+stlr", (2.6,)), ("scratch", (1.0,)))  # ULMFiT as the paper has it, and none of it
 
 # Table 7's arms with their decays there, scratch and all that the two isolating arms add.
 TABLE_7 = (
@@ -108,11 +109,7 @@ PROFILES = {
         _tuned(
             "transfer",
             "full ULMFiT from the shipped language model against training from scratch",
-            (
-                _compact(dataset, ARMS[arm], decays)
-                for dataset in COMPACT_DATASETS
-                for arm, decays in (("freez+stlr", (2.6,)), ("scratch", (1.0,)))
-            ),
+            (_compact(dataset, ARMS[arm], decays) for dataset in COMPACT_DATASETS for arm, decays in FULL_AND_SCRATCH),
         ),
         _tuned(
             "compact",
@@ -140,7 +137,7 @@ PROFILES = {
             (
                 _compact(f"rt-{labels}", ARMS[arm], decays)
                 for labels in (*FEWER_LABELS, "all")
-                for arm, decays in (("freez+stlr", (2.6,)), ("scratch", (1.0,)))
+                for arm, decays in FULL_AND_SCRATCH
             ),
         ),
         _tuned(
@@ -150,19 +147,20 @@ PROFILES = {
         ),
         _tuned(
             "directions",
-            "full ULMFiT from the forward and from the backward language model, whose predictions may be averaged",
+            "full ULMFiT and training from scratch, forward and backward, whose predictions are averaged",
             (
-                replace(_compact(dataset, ARMS["freez+stlr"], (2.6,)), recipe=recipe)
+                replace(_compact(dataset, ARMS[arm], decays), recipe=recipe)
                 for dataset in COMPACT_DATASETS
+                for arm, decays in FULL_AND_SCRATCH
                 for recipe in (compact_recipe(dataset), backward_recipe(dataset))
             ),
         ),
         _tuned(
             "tokens",
-            "full ULMFiT from language models that were pre-trained on fewer tokens",
+            "full ULMFiT from a language model that was pre-trained on an eighth of the tokens",
             (
                 replace(_compact("rt-1k", ARMS["freez+stlr"], (2.6,)), recipe=recipe)
-                for recipe in (COMPACT, COMPACT_QUARTER, COMPACT_EIGHTH)
+                for recipe in (COMPACT, COMPACT_EIGHTH)
             ),
         ),
         _untuned(

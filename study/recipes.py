@@ -43,7 +43,7 @@ COMPACT = Recipe(
     classifier=replace(CLASSIFIER, epochs=12),
 )
 
-# From fewer tokens of pre-training; ``study pretrain`` makes the models, which do not ship.
+# From fewer tokens of pre-training; ``study pretrain`` makes the model, which does not ship.
 COMPACT_EIGHTH = replace(
     COMPACT,
     name="compact-eighth",
@@ -51,14 +51,6 @@ COMPACT_EIGHTH = replace(
         "wikipedia-forward-eighth", digest="0000000000000000000000000000000000000000000000000000000000000000"
     ),
 )
-COMPACT_QUARTER = replace(
-    COMPACT,
-    name="compact-quarter",
-    general=ShippedModel(
-        "wikipedia-forward-quarter", digest="1111111111111111111111111111111111111111111111111111111111111111"
-    ),
-)
-
 # The same model for documents of hundreds of words, of which fewer epochs are as many steps through the text.
 COMPACT_LONG = replace(
     COMPACT,

@@ -89,7 +89,7 @@ def test_a_records_measurements_fit_together(world: Tiny, place: Workplace, impl
     right = unpack_correct(result.correct, result.test.items)
     assert 1 - right.mean() == pytest.approx(result.test.error)
     assert record.probabilities is not None
-    assert list(average_right([record.probabilities], result.test.items)) == list(right)
+    assert list(average_right([record.probabilities], result.test.items, 2)) == list(right)
     assert [epoch.epoch for epoch in result.epochs] == [0, 1, 2, 3]
     assert result.epochs[-1].validation_error == result.validation.error
     assert result.epochs[-1].validation_loss == pytest.approx(result.validation.loss, rel=1e-5)

@@ -55,12 +55,12 @@ def test_the_same_result_measured_again_leaves_the_file_untouched(tmp_path):
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
-def test_a_record_with_probabilities_takes_the_place_of_one_without(tmp_path):
+def test_a_record_without_probabilities_gets_those_of_the_same_result_and_keeps_its_age(tmp_path):
     (record,) = seeds(0)
-    fuller = replace(record, probabilities="AAA=")
-    for again in (record, fuller, record):
+    later = replace(record, finished="2030-01-01T00:00:00+00:00", probabilities="AAA=")
+    for again in (record, later, record):
         export([again], tmp_path)
-    assert load(tmp_path) == (fuller,)
+    assert load(tmp_path) == (replace(record, probabilities="AAA="),)
     assert "probabilities" not in to_json(record)
 
 

@@ -86,13 +86,34 @@ def packed(logits):
 
 def test_a_side_of_both_directions_averages_what_they_predict_in_the_repetitions_that_both_have():
     forward = predicting(finals([0.3] * 3), [packed(FIRST), packed(SECOND), packed(FIRST)], "mini")
-    backward = predicting(finals([0.2] * 2), [packed(SECOND), packed(SECOND)], "mini-backward")
+    backward = predicting(finals([0.2] * 2), [packed(SECOND), packed(FIRST)], "mini-backward")
     both = replace(SIDE, direction="both")
-    # Where the two differ the surer one decides, which is FIRST: it is wrong where it was.
-    assert read(both, [*forward, *backward]) == pytest.approx({0: 0.3, 1: 0.2})
+    # Where the two differ the surer one decides, which is FIRST, whatever its direction: it is wrong where it was.
+    assert read(both, [*forward, *backward]) == pytest.approx({0: 0.3, 1: 0.3})
     assert read(replace(SIDE, direction="backward"), [*forward, *backward]) == {0: 0.2, 1: 0.2}
     assert read(both, forward) == {}
-    assert read(both, [*forward, replace(backward[0], probabilities=None), backward[1]]) == pytest.approx({1: 0.2})
+    assert read(both, [*forward, replace(backward[0], probabilities=None), backward[1]]) == pytest.approx({1: 0.3})
+
+
+def test_a_verdict_on_both_directions_has_an_interval_over_items_too():
+    forward = predicting(finals([0.3] * 4), [packed(FIRST)] * 4, "mini")
+    backward = predicting(finals([0.2] * 4), [packed(SECOND)] * 4, "mini-backward")
+    both = replace(SIDE, direction="both")
+    claim = Claim("c", "s.", "superior", both, replace(SIDE, direction="backward"), 0.005, places=(PLACE,))
+    (verdict,) = evaluate((claim,), [*forward, *backward], PROTOCOL)
+    assert verdict.difference == pytest.approx(0.1)
+    assert verdict.with_items is not None
+    assert verdict.with_items[0] < 0.1 < verdict.with_items[1]
+
+
+def test_recipes_that_differ_in_the_language_model_need_the_same_budget():
+    full = [*tuned(0.008), *finals([0.2])]
+    fewer = predicting([*tuned(0.008, rates=(0.008,)), *finals([0.3])], [None] * 3, "mini-backward")
+    backward = replace(SIDE, direction="backward")
+    assert read(backward, [*full, *fewer]) == {}
+    same = predicting([*tuned(0.008), *finals([0.3])], [None] * 5, "mini-backward")
+    assert read(backward, [*full, *same]) == {0: 0.3}
+    assert read(SIDE, [*full, *fewer]) == {0: 0.2}
 
 
 def test_both_directions_have_no_other_measure_than_the_test_error():
@@ -106,15 +127,16 @@ def test_a_side_may_be_of_another_recipe():
 
 
 def test_probabilities_are_kept_where_a_claim_averages_them_and_nowhere_else():
-    claim = Claim("c", "s.", "superior", replace(SIDE, direction="both"), SIDE, 0.005, places=(PLACE,))
     records = [
         *predicting(finals([0.2]), ["AAA="], "mini"),
         *predicting(finals([0.2]), ["AAA="], "mini-backward"),
         *predicting(finals([0.2], decay=1.0), ["AAA="], "mini"),
         *predicting(tuned(0.008)[:1], ["AAA="], "mini"),
     ]
-    kept = [record.probabilities for record in without_unread(records, (claim,), PROTOCOL)]
-    assert kept == ["AAA=", "AAA=", None, None]
+    for places in ((PLACE,), None):
+        claim = Claim("c", "s.", "superior", replace(SIDE, direction="both"), SIDE, 0.005, places=places)
+        kept = [record.probabilities for record in without_unread(records, (claim,), PROTOCOL)]
+        assert kept == ["AAA=", "AAA=", None, None]
 
 
 def with_other_test_error(record):

@@ -7,7 +7,7 @@ of Okabe and Ito (2008); markers and line styles repeat what colour says, for pr
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from harness.statistics import Interval
 
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
 PAGE_WIDTH = 7.0  # inches, both columns
@@ -67,6 +69,24 @@ def new_figure(
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     return figure, [list(row) for row in np.asarray(axes)]
+
+
+def panels_in_rows(count: int, height: float) -> tuple[Figure, list[list[Axes]]]:
+    """Make a figure of ``count`` panels, two in a row and each ``height`` inches; rows may be shorter than others."""
+    columns = min(2, count)
+    figure, rows = new_figure(-(-count // columns), columns, height)
+    for axes in [axes for row in rows for axes in row][count:]:
+        axes.remove()
+    return figure, [row[: count - columns * index] for index, row in enumerate(rows)]
+
+
+def error_bars(
+    axes: Axes, x: Sequence[float], errors: Sequence[tuple[float, Interval | None]], line: Mapping[str, Any]
+) -> None:
+    """Draw mean errors, fractions, in percent over ``x``, with their intervals where there are any, as a ``line``."""
+    means = np.array([100 * mean for mean, _ in errors])
+    bounds = np.array([interval or (mean, mean) for mean, interval in errors])
+    axes.errorbar(x, means, yerr=np.abs(100 * bounds.T - means), capsize=2, elinewidth=0.9, **line)
 
 
 def decay_axis(axes: Axes, decays: list[float]) -> None:

@@ -20,6 +20,7 @@ from harness.report.appearance import (
     SERIES,
     VERMILION,
     decay_axis,
+    error_bars,
     figure_style,
     marker,
     new_figure,
@@ -125,20 +126,16 @@ def displacement(summaries: Sequence[Summary]) -> Figure | None:
 def _sweep_panel(axes: Axes, summaries: Sequence[Summary]) -> None:
     for index, implementation in enumerate(implementations_of(summaries)):
         rows = [summary for summary in summaries if summary.family.implementation == implementation]
-        means = np.array([100 * (summary.test_error or 0.0) for summary in rows])
-        # an absent interval is drawn as the point alone
-        bounds = [summary.interval or (summary.test_error or 0.0,) * 2 for summary in rows]
-        spread = np.abs(100 * np.array(bounds).T - means)
-        axes.errorbar(
+        error_bars(
+            axes,
             [summary.family.decay * (_OFFSET if index else 1 / _OFFSET) for summary in rows],
-            means,
-            yerr=spread,
-            color=SERIES[index],
-            marker=MARKERS[index],
-            linestyle=LINES[index],
-            capsize=2,
-            elinewidth=0.9,
-            label=implementation,
+            [(summary.test_error or 0.0, summary.interval) for summary in rows],
+            {
+                "color": SERIES[index],
+                "marker": MARKERS[index],
+                "linestyle": LINES[index],
+                "label": implementation,
+            },
         )
     decay_axis(axes, sorted({summary.family.decay for summary in summaries}))
 

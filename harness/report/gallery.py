@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
-from harness.claims import Protocol
+from harness.claims import Protocol, without_language_model
 from harness.record import Record
 from harness.report import figures
 from harness.report.agreement import agreement, implementation_pairs
@@ -65,12 +65,12 @@ def gallery(
 
 
 def _recipes(summaries: Sequence[Summary]) -> list[str]:
-    """Name the recipes, without those that differ from an earlier one in nothing but the general language model."""
+    """Name the recipes, without those that differ from an earlier one in the general language model alone."""
     first: dict[object, str] = {}
     variants = set()
     for record in (record for summary in summaries for record in summary.finals[:1]):
         recipe = record.specification.recipe
-        if first.setdefault((recipe.size, recipe.target, recipe.classifier), recipe.name) != recipe.name:
+        if first.setdefault(without_language_model(recipe), recipe.name) != recipe.name:
             variants.add(recipe.name)
     names = dict.fromkeys(summary.family.recipe for summary in summaries)
     return [name for name in names if name not in variants]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.report.appearance import LINES, SERIES, figure_style, marker, new_figure, shared_legend
+from harness.report.appearance import LINES, SERIES, error_bars, figure_style, marker, panels_in_rows, shared_legend
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary
 from harness.specification import Dataset, Implementation
 
@@ -48,20 +47,16 @@ def low_shot(budgets: Sequence[Budgets]) -> Figure | None:
     """Draw mean test error with 95 % t intervals against labels on a log axis: a panel for each of ``budgets``."""
     if not budgets:
         return None
-    columns = min(2, len(budgets))
-    figure, panels = new_figure(-(-len(budgets) // columns), columns, 2.4)
-    flat = [axes for row in panels for axes in row]
+    figure, panels = panels_in_rows(len(budgets), 2.4)
     lines = sorted({_line(summary) for budget in budgets for _, summary in budget.points})
-    for axes, budget in zip(flat, budgets, strict=False):
+    for axes, budget in zip([axes for row in panels for axes in row], budgets, strict=True):
         for index, line in enumerate(lines):
             _curve(axes, [point for point in budget.points if _line(point[1]) == line], index)
         axes.set_title(f"{budget.title}, {budget.implementation}")
         _label_axis(axes, sorted({labels for labels, _ in budget.points}))
-    for axes in flat[len(budgets) :]:
-        axes.remove()
     for row in panels:
         row[0].set_ylabel("test error, %")
-    shared_legend(figure, panels, columns)
+    shared_legend(figure, panels, min(2, len(budgets)))
     return figure
 
 
@@ -70,18 +65,16 @@ def _curve(axes: Axes, points: Sequence[tuple[int, Summary]], index: int) -> Non
     if not points:
         return
     rows = sorted(points, key=lambda point: point[0])
-    means = np.array([100 * (summary.test_error or 0.0) for _, summary in rows])
-    bounds = [summary.interval or (summary.test_error or 0.0,) * 2 for _, summary in rows]
-    axes.errorbar(
+    error_bars(
+        axes,
         [labels * _OFFSET**index for labels, _ in rows],
-        means,
-        yerr=np.abs(100 * np.array(bounds).T - means),
-        color=SERIES[index % len(SERIES)],
-        marker=marker(index),
-        linestyle=LINES[index % len(LINES)],
-        capsize=2,
-        elinewidth=0.9,
-        label=_name(rows[0][1]),
+        [(summary.test_error or 0.0, summary.interval) for _, summary in rows],
+        {
+            "color": SERIES[index % len(SERIES)],
+            "marker": marker(index),
+            "linestyle": LINES[index % len(LINES)],
+            "label": _name(rows[0][1]),
+        },
     )
 
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.claims import paired_errors
-from harness.report.appearance import BLUE, LINES, MARKERS, VERMILION, figure_style, new_figure, shared_legend
-from harness.report.summaries import DISCRIMINATIVE, Summary, by_repetition
+from harness.claims import paired_errors, without_language_model
+from harness.report.appearance import (
+    BLUE,
+    LINES,
+    MARKERS,
+    VERMILION,
+    error_bars,
+    figure_style,
+    panels_in_rows,
+    shared_legend,
+)
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, by_repetition
 from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points, rate_text, seeds_text
 from harness.specification import Arm, LanguageModelArm, Recipe, ShippedModel
 from harness.statistics import PairedDifference, paired_difference
@@ -32,7 +40,11 @@ class Product:
 
 @dataclass(frozen=True)
 class Start:
-    """Full ULMFiT from one general language model; ``scratch`` is the same without one, where that was measured."""
+    """Full ULMFiT from one general language model.
+
+    ``scratch`` is the same from random weights, of the same direction where there is one, tuned on the same base rates;
+    None where that was not measured.
+    """
 
     product: Product
     summary: Summary
@@ -81,11 +93,12 @@ def pretraining_table(found: Iterable[Start], titles: Mapping[str, str]) -> Tabl
         Column("Difference to scratch [95\N{NO-BREAK SPACE}%]", numeric=True),
     )
     caption = (
-        "Full ULMFiT (gradual unfreezing, STLR, decay 2.6) from each general language model. Perplexity of that model "
-        "on the validation text of WikiText-103, in our tokens. Intervals of the error are Student's t over final "
-        "seeds; differences to training from scratch, which was tuned on the same grid, are in percentage points, "
-        "paired by seed, with BCa intervals that are not adjusted for their number. † The rate lies on the edge of the "
-        "grid that was tried."
+        "Full ULMFiT (gradual unfreezing, STLR, decay 2.6) from each general language model, of which each was trained "
+        "once: all intervals are over the seeds of fine-tuning alone. Perplexity of that model on the validation text "
+        "of WikiText-103, in our tokens. Intervals of the error are Student's t over final seeds; differences to "
+        "training from scratch, of the same direction where that was measured and tuned on the same grid, are in "
+        "percentage points, paired by seed, with BCa intervals that are not adjusted for their number. † The rate "
+        "lies on the edge of the grid that was tried."
     )
     return Table(caption, columns, tuple(_row(start, titles) for start in found))
 
@@ -96,21 +109,20 @@ def error_against_tokens(found: Iterable[Start], titles: Mapping[str, str]) -> F
 
     A panel for each dataset with two forward models at least that differ in their tokens.
     """
-    forward = [start for start in found if _recipe(start.summary).direction == "forward"]
-    panels: dict[tuple[str, str], list[Start]] = {}
-    for start in forward:
-        panels.setdefault((start.summary.family.dataset, start.summary.family.implementation), []).append(start)
+    panels: dict[tuple[str, str, Recipe], list[Start]] = {}
+    for start in found:
+        family, recipe = start.summary.family, _recipe(start.summary)
+        if recipe.direction == "forward":
+            place = family.dataset, family.implementation, without_language_model(recipe)
+            panels.setdefault(place, []).append(start)
     panels = {place: rows for place, rows in panels.items() if len({row.product.tokens for row in rows}) > 1}
     if not panels:
         return None
-    columns = min(2, len(panels))
-    figure, grid = new_figure(-(-len(panels) // columns), columns, 2.5)
-    flat = [axes for row in grid for axes in row]
-    for axes, ((dataset, implementation), rows) in zip(flat, panels.items(), strict=False):
+    figure, grid = panels_in_rows(len(panels), 2.5)
+    drawn = zip([axes for row in grid for axes in row], panels.items(), strict=True)
+    for axes, ((dataset, implementation, _), rows) in drawn:
         _curve(axes, rows)
         axes.set_title(f"{titles.get(dataset, dataset)}, {implementation}")
-    for axes in flat[len(panels) :]:
-        axes.remove()
     for row in grid:
         row[0].set_ylabel("test error, %")
     shared_legend(figure, grid, 2)
@@ -119,19 +131,9 @@ def error_against_tokens(found: Iterable[Start], titles: Mapping[str, str]) -> F
 
 def _curve(axes: Axes, rows: Sequence[Start]) -> None:
     tokens = [row.product.tokens / 1e6 for row in rows]
-    means = np.array([100 * (row.summary.test_error or 0.0) for row in rows])
-    bounds = [row.summary.interval or (row.summary.test_error or 0.0,) * 2 for row in rows]
-    axes.errorbar(
-        tokens,
-        means,
-        yerr=np.abs(100 * np.array(bounds).T - means),
-        color=BLUE,
-        marker=MARKERS[0],
-        linestyle=LINES[0],
-        capsize=2,
-        elinewidth=0.9,
-        label="full ULMFiT",
-    )
+    errors = [(row.summary.test_error or 0.0, row.summary.interval) for row in rows]
+    line = {"color": BLUE, "marker": MARKERS[0], "linestyle": LINES[0], "label": "full ULMFiT"}
+    error_bars(axes, tokens, errors, line)
     scratch = rows[0].scratch
     if scratch is not None and scratch.test_error is not None:
         axes.axhline(100 * scratch.test_error, color=VERMILION, linestyle=LINES[1], label="from scratch")
@@ -152,30 +154,35 @@ def _arm(summary: Summary) -> Arm:
 
 
 def _is_full(arm: Arm) -> bool:
-    gradual = arm.unfreezing == "gradual" and arm.schedule == "stlr" and arm.decay == DISCRIMINATIVE
-    return gradual and isinstance(arm.start, LanguageModelArm) and arm.start.decay == DISCRIMINATIVE
+    """Whether both stages of fine-tuning are the paper's: STLR with decay 2.6, and gradual unfreezing."""
+    start = arm.start
+    return (
+        isinstance(start, LanguageModelArm)
+        and (start.schedule, start.decay, start.embedding_group) == ("stlr", DISCRIMINATIVE, "top")
+        and (arm.unfreezing, arm.schedule, arm.decay) == ("gradual", "stlr", DISCRIMINATIVE)
+    )
 
 
 def _scratch_of(summary: Summary, summaries: Iterable[Summary]) -> Summary | None:
-    """The same dataset and recipe, but for the language model, from random weights."""
-    family = summary.family
-    for other in summaries:
-        same = (other.family.dataset, other.family.implementation) == (family.dataset, family.implementation)
-        if same and other.finals and _arm(other).start == "random" and _apart(other) == _apart(summary):
-            return other
-    return None
-
-
-def _apart(summary: Summary) -> Recipe:
-    """The recipe without name, direction and general language model."""
-    return replace(_recipe(summary), name="", direction="forward", general=ShippedModel("", ""))
+    """The same dataset, base rates and, but for the language model, recipe from random weights at a uniform rate."""
+    family, recipe = summary.family, _recipe(summary)
+    found = [
+        other
+        for other in summaries
+        if other.finals
+        and (_arm(other).start, other.family.decay) == ("random", UNIFORM)
+        and (other.family.dataset, other.family.implementation) == (family.dataset, family.implementation)
+        and without_language_model(_recipe(other)) == without_language_model(recipe)
+        and other.tried == summary.tried
+    ]
+    return min(found, key=lambda other: _recipe(other).direction != recipe.direction, default=None)
 
 
 def _row(start: Start, titles: Mapping[str, str]) -> tuple[str, ...]:
     summary, difference = start.summary, start.difference
     perplexity = start.product.perplexity.get(VALIDATION)
     return (
-        titles.get(summary.family.dataset, summary.family.dataset),
+        f"{titles.get(summary.family.dataset, summary.family.dataset)} ({summary.family.recipe})",
         start.product.name,
         f"{start.product.tokens / 1e6:.1f}",
         ABSENT if perplexity is None else f"{perplexity:.1f}",

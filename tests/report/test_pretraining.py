@@ -52,10 +52,24 @@ def test_each_model_is_set_against_scratch_from_the_fewest_tokens():
 
 
 def test_other_arms_other_decays_and_unknown_models_are_not_full_ulmfit():
-    general = finals([0.2], "freez+stlr", "a" * 64, start="general")
-    uniform = finals([0.2], "freez+stlr", "a" * 64, decay=1.0)
-    assert found(SCRATCH, uniform, finals([0.2], "freez+stlr", "c" * 64)) == ()
-    assert found(SCRATCH, general) == ()
+    others = (
+        finals([0.2], "freez+stlr", "a" * 64, decay=1.0),
+        finals([0.2], "freez+stlr", "c" * 64),
+        finals([0.2], "general", "a" * 64, start="general"),
+        finals([0.2], "freez+stlr", "a" * 64, start=LanguageModelArm("full+discr", "constant", 2.6)),
+        finals([0.2], "freez+stlr", "a" * 64, start=LanguageModelArm("low", "stlr", 2.6, "bottom")),
+    )
+    for other in others:
+        assert found(SCRATCH, other) == ()
+
+
+def test_scratch_of_the_same_direction_is_compared_before_that_of_the_other():
+    backward = finals([0.5] * 4, "scratch", "b" * 64, "mini-backward", "random", "backward", decay=1.0)
+    towards = finals([0.2] * 4, "freez+stlr", "b" * 64, "mini-backward", direction="backward")
+    (start,) = found(SCRATCH, towards)
+    assert start.difference.mean == pytest.approx(-0.13)
+    (start,) = found(SCRATCH, backward, towards)
+    assert start.difference.mean == pytest.approx(-0.3)
 
 
 def test_scratch_of_another_recipe_or_data_set_is_not_compared():
