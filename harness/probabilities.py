@@ -42,6 +42,6 @@ def average_right(packed: Sequence[str], items: int, classes: int) -> NDArray[np
         ValueError: when one of ``packed`` was written for another number of items or classes.
     """
     stored = [np.frombuffer(base64.b64decode(text), dtype=_STORED).reshape(items, classes - 1) for text in packed]
-    true = np.mean(stored, axis=0, dtype=np.float64)
-    others = np.column_stack([true[:, 1:], 1 - true.sum(axis=1)])
-    return np.asarray(true[:, 0] > others.max(axis=1) + _ROUNDING)
+    mean = np.asarray(np.mean(stored, axis=0, dtype=np.float64))
+    others = np.column_stack([mean[:, 1:], 1 - mean.sum(axis=1)])
+    return np.asarray(mean[:, 0] > others.max(axis=1) + _ROUNDING)

@@ -143,6 +143,8 @@ def test_export_writes_sorted_files_once(world: Tiny, command: Command, tmp_path
     assert {r.cell: result_digest(r) for r in loaded} == {
         r.cell: result_digest(r) for r in Store(world.folder / "store").records()
     }
+    assert all(record.probabilities for record in Store(world.folder / "store").records())
+    assert not any(record.probabilities for record in loaded)  # no claim of the tiny study averages them
     assert command("export", *where).status == 0
     assert contents(tmp_path / "results") == before
 
