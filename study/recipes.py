@@ -59,7 +59,7 @@ COMPACT_LONG = replace(
     classifier=replace(COMPACT.classifier, epochs=6),
 )
 
-BACKWARD = ShippedModel("wikipedia-backward", digest="2222222222222222222222222222222222222222222222222222222222222222")
+BACKWARD = ShippedModel("wikipedia-backward", digest="2fe09894f3cc0aafabdac8c3e921e76a7932a847330aefa12c885ef8359e0a29")
 COMPACT_BACKWARD, COMPACT_LONG_BACKWARD = (
     replace(recipe, name=backward_of(recipe.name), general=BACKWARD, direction="backward")
     for recipe in (COMPACT, COMPACT_LONG)
