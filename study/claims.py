@@ -8,7 +8,7 @@ from harness.claims import Claim, Place, Selector
 from study.arms import DECAYS
 from study.profiles import COMPACT_DATASETS, MINI_DATASETS, compact_recipe
 from study.protocol import PROTOCOL
-from study.recipes import COMPACT, COMPACT_EIGHTH, MINI
+from study.recipes import COMPACT, MINI
 
 MARGIN = PROTOCOL.margin
 MOVEMENT_MARGIN = 0.05  # of a layer's own size
@@ -197,17 +197,6 @@ CLAIMS = (
         MARGIN,
         places=COMPACT_PLACES,
         question="directions",
-    ),
-    Claim(
-        "more-pre-training-helps",
-        "Full ULMFiT has a lower test error from the shipped language model than from one that was pre-trained on an "
-        "eighth of its tokens.",
-        "superior",
-        _ULMFIT,
-        replace(_ULMFIT, recipe=COMPACT_EIGHTH.name),
-        MARGIN,
-        places=(("rt-1k", COMPACT.name),),
-        question="tokens",
     ),
     *(
         Claim(

@@ -1,4 +1,4 @@
-"""The general language models, those that ship with the repository among them, and how they are trained."""
+"""The general language models that ship with the repository, and how they were trained."""
 
 from __future__ import annotations
 
@@ -30,7 +30,4 @@ FORWARD = PretrainingRecipe(
 )
 BACKWARD = replace(FORWARD, name="wikipedia-backward", direction="backward")
 
-# Fewer tokens, with a schedule of its own: what more of them are worth. The weights stay out of the repository.
-SHORTER = (replace(FORWARD, name="wikipedia-forward-eighth", steps=FORWARD.steps // 8),)
-
-PRETRAINING = {recipe.name: recipe for recipe in (FORWARD, BACKWARD, *SHORTER)}
+PRETRAINING = {recipe.name: recipe for recipe in (FORWARD, BACKWARD)}

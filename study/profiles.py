@@ -14,7 +14,6 @@ from study.recipes import (
     COMPACT,
     COMPACT_BACKWARD,
     COMPACT_CROSSED,
-    COMPACT_EIGHTH,
     COMPACT_LONG,
     COMPACT_LONG_BACKWARD,
     CROSSING,
@@ -153,14 +152,6 @@ PROFILES = {
                 for dataset in COMPACT_DATASETS
                 for arm, decays in FULL_AND_SCRATCH
                 for recipe in (compact_recipe(dataset), backward_recipe(dataset))
-            ),
-        ),
-        _tuned(
-            "tokens",
-            "full ULMFiT from a language model that was pre-trained on an eighth of the tokens",
-            (
-                replace(_compact("rt-1k", ARMS["freez+stlr"], (2.6,)), recipe=recipe)
-                for recipe in (COMPACT, COMPACT_EIGHTH)
             ),
         ),
         _untuned(

@@ -43,14 +43,6 @@ COMPACT = Recipe(
     classifier=replace(CLASSIFIER, epochs=12),
 )
 
-# From fewer tokens of pre-training; ``study pretrain`` makes the model, which does not ship.
-COMPACT_EIGHTH = replace(
-    COMPACT,
-    name="compact-eighth",
-    general=ShippedModel(
-        "wikipedia-forward-eighth", digest="0000000000000000000000000000000000000000000000000000000000000000"
-    ),
-)
 # The same model for documents of hundreds of words, of which fewer epochs are as many steps through the text.
 COMPACT_LONG = replace(
     COMPACT,
