@@ -11,7 +11,7 @@ from harness.record import Record
 from harness.specification import Cell, cell_id
 from harness.study_definition import Profile, Sweep
 
-MOST_LISTED = 12
+MOST_LISTED = 16
 
 
 @dataclass(frozen=True)
