@@ -15,7 +15,7 @@ def keep_freed_memory() -> bool:
     """Let the allocator keep what a training step frees for the next one, which needs the same again.
 
     glibc gives large blocks back to the system at once, by rules that depend on what was freed before, and the system
-    has to clear every page of them anew: about a sixth of a pre-training step. Results are the same.
+    has to clear every page of them anew, in every step. Results are the same.
 
     Returns:
         Whether it was done; False where the C library is another.
