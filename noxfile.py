@@ -68,7 +68,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def pretrain(session: nox.Session) -> None:
-    """Train the general language models that ship, on Wikipedia; hours, and it goes on where it was stopped."""
+    """Train the general language models on Wikipedia; hours, and it goes on where it was stopped."""
     study(session, "pretrain")
 
 

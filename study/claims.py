@@ -8,7 +8,7 @@ from harness.claims import Claim, Place, Selector
 from study.arms import DECAYS
 from study.profiles import COMPACT_DATASETS, MINI_DATASETS, compact_recipe
 from study.protocol import PROTOCOL
-from study.recipes import COMPACT, MINI
+from study.recipes import COMPACT, COMPACT_QUARTER, COMPACT_SIXTEENTH, MINI
 
 MARGIN = PROTOCOL.margin
 MOVEMENT_MARGIN = 0.05  # of a layer's own size
@@ -197,6 +197,20 @@ CLAIMS = (
         MARGIN,
         places=COMPACT_PLACES,
         question="directions",
+    ),
+    *(
+        Claim(
+            f"more-pre-training-helps-{part}",
+            "Full ULMFiT has a lower test error from the shipped language model than from one that was pre-trained on "
+            f"a {part} of its tokens.",
+            "superior",
+            _ULMFIT,
+            replace(_ULMFIT, recipe=recipe.name),
+            MARGIN,
+            places=(("rt-1k", COMPACT.name),),
+            question="tokens",
+        )
+        for part, recipe in (("sixteenth", COMPACT_SIXTEENTH), ("quarter", COMPACT_QUARTER))
     ),
     *(
         Claim(

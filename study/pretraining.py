@@ -1,4 +1,4 @@
-"""The general language models that ship with the repository, and how they were trained."""
+"""The general language models, those that ship with the repository among them, and how they are trained."""
 
 from __future__ import annotations
 
@@ -30,4 +30,10 @@ FORWARD = PretrainingRecipe(
 )
 BACKWARD = replace(FORWARD, name="wikipedia-backward", direction="backward")
 
-PRETRAINING = {recipe.name: recipe for recipe in (FORWARD, BACKWARD)}
+# Fewer tokens, each with a schedule of its own: what more of them are worth. The weights stay out of the repository.
+SHORTER = tuple(
+    replace(FORWARD, name=f"{FORWARD.name}-{name}", steps=FORWARD.steps // parts)
+    for name, parts in (("sixteenth", 16), ("quarter", 4))
+)
+
+PRETRAINING = {recipe.name: recipe for recipe in (FORWARD, BACKWARD, *SHORTER)}

@@ -16,6 +16,8 @@ from study.recipes import (
     COMPACT_CROSSED,
     COMPACT_LONG,
     COMPACT_LONG_BACKWARD,
+    COMPACT_QUARTER,
+    COMPACT_SIXTEENTH,
     CROSSING,
     MINI,
     PAPER,
@@ -152,6 +154,14 @@ PROFILES = {
                 for dataset in COMPACT_DATASETS
                 for arm, decays in FULL_AND_SCRATCH
                 for recipe in (compact_recipe(dataset), backward_recipe(dataset))
+            ),
+        ),
+        _tuned(
+            "tokens",
+            "full ULMFiT from a language model that was pre-trained on a sixteenth or a quarter of the tokens",
+            (
+                replace(_compact("rt-1k", ARMS["freez+stlr"], (2.6,)), recipe=recipe)
+                for recipe in (COMPACT, COMPACT_SIXTEENTH, COMPACT_QUARTER)
             ),
         ),
         _untuned(

@@ -33,14 +33,23 @@ MINI = Recipe(
     classifier=CLASSIFIER,
 )
 
+FORWARD = ShippedModel("wikipedia-forward", digest="0585f07024edfbe9d6483916f41353e36da7e4049b15db964dcdcc325258883d")
+
 COMPACT = Recipe(
     name="compact",
     size=replace(SHIPPED_SIZE, max_vocabulary=10_000),
-    general=ShippedModel(
-        "wikipedia-forward", digest="0585f07024edfbe9d6483916f41353e36da7e4049b15db964dcdcc325258883d"
-    ),
+    general=FORWARD,
     target=LanguageModelRecipe(epochs=4, batch_size=16, bptt=72, base_rate=0.004, dropouts=LANGUAGE_MODEL_DROPOUTS),
     classifier=replace(CLASSIFIER, epochs=12),
+)
+
+# From fewer tokens of pre-training; ``study pretrain`` makes these models, which do not ship.
+COMPACT_SIXTEENTH, COMPACT_QUARTER = (
+    replace(COMPACT, name=f"{COMPACT.name}-{part}", general=ShippedModel(f"{FORWARD.name}-{part}", digest=digest))
+    for part, digest in (
+        ("sixteenth", "0000000000000000000000000000000000000000000000000000000000000016"),
+        ("quarter", "0000000000000000000000000000000000000000000000000000000000000004"),
+    )
 )
 
 # The same model for documents of hundreds of words, of which fewer epochs are as many steps through the text.

@@ -11,12 +11,11 @@ from harness.language_models import shipped_model
 from harness.specification import Recipe, ShippedModel
 from harness.weights import EMBEDDING
 from study.__main__ import STUDY
+from study.pretraining import SHORTER
 
 MOST_BYTES = 12 * 2**20
 RECIPES = {sweep.recipe.name: sweep.recipe for profile in STUDY.profiles.values() for sweep in profile.sweeps}
-SHIPPING = [recipe for recipe in RECIPES.values() if isinstance(recipe.general, ShippedModel)]
-
-each_recipe = pytest.mark.parametrize("recipe", SHIPPING, ids=lambda recipe: recipe.name)
+PRETRAINED = [recipe for recipe in RECIPES.values() if isinstance(recipe.general, ShippedModel)]
 
 
 def shipped(recipe: Recipe) -> ShippedModel:
@@ -24,11 +23,14 @@ def shipped(recipe: Recipe) -> ShippedModel:
     return recipe.general
 
 
+SHIPPING = [recipe for recipe in PRETRAINED if shipped(recipe).name not in {shorter.name for shorter in SHORTER}]
+
+
 def test_recipes_start_from_shipped_models_of_both_directions() -> None:
     assert {recipe.direction for recipe in SHIPPING} == {"forward", "backward"}
 
 
-@each_recipe
+@pytest.mark.parametrize("recipe", SHIPPING, ids=lambda recipe: recipe.name)
 def test_the_model_is_there_with_the_declared_digest_and_size(recipe: Recipe) -> None:
     model = shipped(recipe)
     weights = shipped_model(model, ("xxunk", "xxpad", "xxbos", "the", "film"), MODELS)
@@ -39,7 +41,7 @@ def test_the_model_is_there_with_the_declared_digest_and_size(recipe: Recipe) ->
     assert (MODELS / f"{model.name}.safetensors").stat().st_size <= MOST_BYTES
 
 
-@each_recipe
+@pytest.mark.parametrize("recipe", PRETRAINED, ids=lambda recipe: recipe.name)
 def test_its_record_tells_of_these_weights_and_of_the_declared_pre_training(recipe: Recipe) -> None:
     model = shipped(recipe)
     record = json.loads((MODELS / f"{model.name}.json").read_text(encoding="utf-8"))
