@@ -47,8 +47,8 @@ COMPACT = Recipe(
 COMPACT_SIXTEENTH, COMPACT_QUARTER = (
     replace(COMPACT, name=f"{COMPACT.name}-{part}", general=ShippedModel(f"{FORWARD.name}-{part}", digest=digest))
     for part, digest in (
-        ("sixteenth", "0000000000000000000000000000000000000000000000000000000000000016"),
-        ("quarter", "0000000000000000000000000000000000000000000000000000000000000004"),
+        ("sixteenth", "676abab533560cf6a5d209743746a94a8fd07b8708a7146ea06455ee51989831"),
+        ("quarter", "8fcb1b5ee4df7bf85e4a0964f1f13d5a6169599b1b44040e103293234dc1f574"),
     )
 )
 
