@@ -27,7 +27,8 @@ class Budgets:
 def label_budgets(summaries: Sequence[Summary], titles: Mapping[str, str]) -> tuple[Budgets, ...]:
     """Group the summaries whose datasets differ only in name, title and number of labels.
 
-    Only uniform and decay 2.6 are taken. A dataset that uses all labels is left out: records do not say how many.
+    Only uniform and decay 2.6 are taken, of arms with two budgets at least. A dataset that uses all labels is left out:
+    records do not say how many.
     """
     found: dict[tuple[Dataset, Implementation], list[tuple[int, Summary]]] = {}
     for summary in summaries:
@@ -36,10 +37,18 @@ def label_budgets(summaries: Sequence[Summary], titles: Mapping[str, str]) -> tu
             corpus = replace(dataset, name="", title="", labels=None)
             found.setdefault((corpus, summary.family.implementation), []).append((dataset.labels, summary))
     return tuple(
-        Budgets(_shared_title(points, titles) or corpus.reader, implementation, tuple(points))
-        for (corpus, implementation), points in found.items()
-        if len({labels for labels, _ in points}) > 1
+        Budgets(_shared_title(points, titles) or corpus.reader, implementation, points)
+        for (corpus, implementation), rows in found.items()
+        if (points := _lines(rows))
     )
+
+
+def _lines(points: Sequence[tuple[int, Summary]]) -> tuple[tuple[int, Summary], ...]:
+    """Keep the points of arms with two budgets at least: of the others there is no line to draw."""
+    budgets: dict[tuple[str, float], set[int]] = {}
+    for labels, summary in points:
+        budgets.setdefault(_line(summary), set()).add(labels)
+    return tuple(point for point in points if len(budgets[_line(point[1])]) > 1)
 
 
 @figure_style()

@@ -46,6 +46,12 @@ def test_one_budget_draws_nothing():
     assert low_shot(()) is None
 
 
+def test_an_arm_with_one_budget_is_left_out():
+    others = [records("rt-1k", 1000, (0.5,), decay=1.0), records("rt-1k", 1000, (0.5,), arm="freez+stlr")]
+    (found,) = budgets(records("rt-1k", 1000, (0.1,)), records("rt-200", 200, (0.2,)), *others)
+    assert {(summary.family.arm, summary.family.decay) for _, summary in found.points} == {("full+stlr", 2.6)}
+
+
 def test_a_dataset_that_differs_in_more_than_its_labels_does_not_count():
     assert budgets(records("rt-1k", 1000, (0.1,)), records("rt-200", 200, (0.2,), validation=99)) == ()
 
