@@ -36,7 +36,7 @@ from harness.report.listings import (
     verdicts_table,
 )
 from harness.report.origins import address, commands
-from harness.report.pretraining import Product, Start, pretraining_table, starts
+from harness.report.pretraining import Product, Start, pretraining_table, starts, tokens_table
 from harness.report.robustness import areas_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
@@ -113,6 +113,7 @@ def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: 
         "baselines": baselines_table(inputs.baselines),
         "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
         "pretraining": pretraining_table(starts_of(inputs, summaries), titles),
+        "tokens": tokens_table(starts_of(inputs, summaries), titles),
         "variance": variance_table(spreads(inputs.records, summaries), titles),
         "claims": claims_table(verdicts, inputs.history),
         "coverage": coverage_table(inputs.coverage, titles),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -103,19 +105,55 @@ def pretraining_table(found: Iterable[Start], titles: Mapping[str, str]) -> Tabl
     return Table(caption, columns, tuple(_row(start, titles) for start in found))
 
 
+def curves(found: Iterable[Start]) -> dict[tuple[str, str, Recipe], list[Start]]:
+    """Group forward models by dataset, implementation and what else they share; two numbers of tokens at least."""
+    grouped: dict[tuple[str, str, Recipe], list[Start]] = {}
+    for start in found:
+        family, recipe = start.summary.family, _recipe(start.summary)
+        if recipe.direction == "forward":
+            place = family.dataset, family.implementation, without_language_model(recipe)
+            grouped.setdefault(place, []).append(start)
+    return {place: rows for place, rows in grouped.items() if len({row.product.tokens for row in rows}) > 1}
+
+
+def tokens_table(found: Iterable[Start], titles: Mapping[str, str]) -> Table:
+    """Build one row for each pair of neighbours on the curve of error against tokens."""
+    columns = (
+        Column("Dataset"),
+        Column("Implementation"),
+        Column("From, million tokens", numeric=True),
+        Column("To, million tokens", numeric=True),
+        Column("Pairs", numeric=True),
+        Column("Difference in test error [95\N{NO-BREAK SPACE}%]", numeric=True),
+        Column("For each doubling", numeric=True),
+    )
+    caption = (
+        "What more tokens of pre-training change in the test error of full ULMFiT, in percentage points: the model of "
+        "more tokens less its neighbour of fewer, paired by seed of fine-tuning, with BCa intervals that are not "
+        "adjusted for their number; and that difference divided by the number of times that the tokens doubled."
+    )
+    rows = []
+    for (dataset, implementation, _), line in curves(found).items():
+        for fewer, more in pairwise(line):
+            left, right = paired_errors(by_repetition(more.summary), by_repetition(fewer.summary))
+            if not left or more.product.tokens == fewer.product.tokens:
+                continue
+            change = paired_difference(left, right)
+            doublings = math.log2(more.product.tokens / fewer.product.tokens)
+            tokens = [f"{start.product.tokens / 1e6:.1f}" for start in (fewer, more)]
+            shown = f"{points(change.mean)} {bracketed(change.interval, signed=True)}"
+            pairs, rate = str(len(left)), points(change.mean / doublings)
+            rows.append((titles.get(dataset, dataset), implementation, *tokens, pairs, shown, rate))
+    return Table(caption, columns, tuple(rows))
+
+
 @figure_style()
 def error_against_tokens(found: Iterable[Start], titles: Mapping[str, str]) -> Figure | None:
     """Draw test error with 95 % t intervals against tokens of pre-training, and the error from scratch.
 
     A panel for each dataset with two forward models at least that differ in their tokens.
     """
-    panels: dict[tuple[str, str, Recipe], list[Start]] = {}
-    for start in found:
-        family, recipe = start.summary.family, _recipe(start.summary)
-        if recipe.direction == "forward":
-            place = family.dataset, family.implementation, without_language_model(recipe)
-            panels.setdefault(place, []).append(start)
-    panels = {place: rows for place, rows in panels.items() if len({row.product.tokens for row in rows}) > 1}
+    panels = curves(found)
     if not panels:
         return None
     figure, grid = panels_in_rows(len(panels), 2.5)

@@ -138,8 +138,9 @@ def test_figures_and_tables_are_files_as_well(report):
     names = set(files(report.parent))
     tables = {name.removeprefix("tables/") for name in names if name.startswith("tables/")}
     published = ("published-errors", "published-contrasts")
-    stems = ("verdicts", "errors", "areas", *published, "baselines", "again", "variance", "pretraining", "claims")
-    assert tables == {f"{stem}.{ending}" for stem in (*stems, "coverage") for ending in ("md", "tex", "csv")}
+    measured = ("baselines", "again", "variance", "pretraining", "tokens", "claims", "coverage")
+    stems = ("verdicts", "errors", "areas", *published, *measured)
+    assert tables == {f"{stem}.{ending}" for stem in stems for ending in ("md", "tex", "csv")}
     assert {"figures/error-against-decay.svg", "figures/tuning-rt-1k.svg"} <= names
     svgs = {name[:-4] for name in names if name.endswith(".svg")}
     assert svgs == {name[:-4] for name in names if name.endswith(".png")}

@@ -9,7 +9,14 @@ import pytest
 from report.synthetic import RECIPE, cell, make_record
 
 from harness.claims import Protocol
-from harness.report.pretraining import Product, error_against_tokens, pretraining_table, read_products, starts
+from harness.report.pretraining import (
+    Product,
+    error_against_tokens,
+    pretraining_table,
+    read_products,
+    starts,
+    tokens_table,
+)
 from harness.report.summaries import summarise
 from harness.specification import LanguageModelArm, ShippedModel, cell_id
 
@@ -93,6 +100,14 @@ def test_the_figure_needs_two_forward_models():
     assert list(line.get_xdata()) == [10.0, 80.0]
     assert list(line.get_ydata()) == pytest.approx([31.0, 23.0])
     assert axes.get_title().startswith("Films")
+
+
+def test_neighbours_on_the_curve_tell_what_a_doubling_is_worth():
+    assert tokens_table(found(SCRATCH, LONG), {}).rows == ()
+    (row,) = tokens_table(found(SCRATCH, LONG, SHORT), {"rt-1k": "Films"}).rows
+    assert row[:5] == ("Films", "torch", "10.0", "80.0", "4")
+    assert row[5].startswith("−8.00 [")
+    assert row[6] == "−2.67"  # three doublings
 
 
 def test_models_are_known_by_the_digests_that_their_records_tell(tmp_path):
