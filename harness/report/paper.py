@@ -34,6 +34,7 @@ KINDS = (
     "displacement",
     "agreement",
     "error-against-tokens",
+    "low-shot",
     "published-contrasts",
     "realised-rates",
 )
