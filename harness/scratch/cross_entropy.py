@@ -14,6 +14,8 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from harness.precision import full_precision, product_dtype
 
 CHUNK_BYTES = 4 * 2**20  # of logits; larger chunks leave the cache, smaller ones make poor matrix products
+# However many words there are: each chunk goes once through the weights and twice through their gradient.
+LEAST_ROWS = 96
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -33,7 +35,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 def _loss_and_gradients(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The mean loss, and its gradients by inputs, weight and bias, in the precision of ``bias``."""
-    rows = max(1, CHUNK_BYTES // (bias.element_size() * len(weight)))
+    rows = max(LEAST_ROWS, CHUNK_BYTES // (bias.element_size() * len(weight)))
     into_inputs, into_weight, into_bias = (
         torch.zeros_like(tensor, dtype=bias.dtype) for tensor in (inputs, weight, bias)
     )

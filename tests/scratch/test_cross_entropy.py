@@ -48,9 +48,10 @@ def test_loss_and_gradients_are_torchs(size: tuple[int, int, int]) -> None:
     assert_same_as_torch(problem(*size))
 
 
-@pytest.mark.parametrize("rows", [0, 1, 3, 5, 10])
+@pytest.mark.parametrize("rows", [1, 3, 5, 10])
 def test_chunks_change_nothing_with_or_without_a_remainder(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     words, bytes_a_number = 11, 8
+    monkeypatch.setattr(cross_entropy, "LEAST_ROWS", 1)
     monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", rows * words * bytes_a_number)
     assert_same_as_torch(problem(10, 4, words))
 
@@ -77,10 +78,22 @@ def test_the_logits_never_lie_in_memory_as_a_whole(monkeypatch: pytest.MonkeyPat
     with LargestTensor() as plain:
         torch.autograd.backward(torchs(*given))
     assert plain.numbers == tokens * words
+    monkeypatch.setattr(cross_entropy, "LEAST_ROWS", 1)
     monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", rows * words * 8)
     with LargestTensor() as chunked:
         torch.autograd.backward(linear_cross_entropy(*given))
     assert chunked.numbers == rows * words
+
+
+def test_a_large_vocabulary_does_not_make_chunks_of_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, width, words, rows = 90, 2, 64, 30
+    monkeypatch.setattr(cross_entropy, "LEAST_ROWS", rows)
+    monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", words * 8)
+    given = problem(tokens, width, words)
+    with LargestTensor() as chunked:
+        torch.autograd.backward(linear_cross_entropy(*given))
+    assert chunked.numbers == rows * words
+    assert_same_as_torch(given)
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
