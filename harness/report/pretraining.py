@@ -105,7 +105,7 @@ def pretraining_table(found: Iterable[Start], titles: Mapping[str, str]) -> Tabl
     return Table(caption, columns, tuple(_row(start, titles) for start in found))
 
 
-def curves(found: Iterable[Start]) -> dict[tuple[str, str, Recipe], list[Start]]:
+def _curves(found: Iterable[Start]) -> dict[tuple[str, str, Recipe], list[Start]]:
     """Group forward models by dataset, implementation and what else they share; two numbers of tokens at least."""
     grouped: dict[tuple[str, str, Recipe], list[Start]] = {}
     for start in found:
@@ -133,7 +133,7 @@ def tokens_table(found: Iterable[Start], titles: Mapping[str, str]) -> Table:
         "adjusted for their number; and that difference divided by the number of times that the tokens doubled."
     )
     rows = []
-    for (dataset, implementation, _), line in curves(found).items():
+    for (dataset, implementation, _), line in _curves(found).items():
         for fewer, more in pairwise(line):
             left, right = paired_errors(by_repetition(more.summary), by_repetition(fewer.summary))
             if not left or more.product.tokens == fewer.product.tokens:
@@ -153,7 +153,7 @@ def error_against_tokens(found: Iterable[Start], titles: Mapping[str, str]) -> F
 
     A panel for each dataset with two forward models at least that differ in their tokens.
     """
-    panels = curves(found)
+    panels = _curves(found)
     if not panels:
         return None
     figure, grid = panels_in_rows(len(panels), 2.5)

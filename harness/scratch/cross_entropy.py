@@ -14,7 +14,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from harness.precision import full_precision, product_dtype
 
 CHUNK_BYTES = 4 * 2**20  # of logits; larger chunks leave the cache, smaller ones make poor matrix products
-# However many words there are: each chunk goes once through the weights and twice through their gradient.
+# However many words there are: each chunk reads all weights, and adds to the gradient of all.
 LEAST_ROWS = 96
 
 

@@ -48,7 +48,7 @@ def test_loss_and_gradients_are_torchs(size: tuple[int, int, int]) -> None:
     assert_same_as_torch(problem(*size))
 
 
-@pytest.mark.parametrize("rows", [1, 3, 5, 10])
+@pytest.mark.parametrize("rows", [0, 1, 3, 5, 10])
 def test_chunks_change_nothing_with_or_without_a_remainder(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     words, bytes_a_number = 11, 8
     monkeypatch.setattr(cross_entropy, "LEAST_ROWS", 1)
