@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +18,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from harness.specification import Cell
 
 SCHEMA = 1
+ROUNDING = 1e-9  # of an error rate
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,8 @@ def from_json(text: str, origin: str | Path) -> Record:
     """Parse and validate one record.
 
     Raises:
-        InvalidRecord: when the text is not a record of this schema; the message names ``origin``.
+        InvalidRecord: when the text is not a record of this schema, or its test error is not that of the items it says
+            were right; the message names ``origin``.
     """
     try:
         record: Record = _RECORD.validate_json(text)
@@ -157,7 +161,22 @@ def from_json(text: str, origin: str | Path) -> Record:
         raise InvalidRecord(f"{origin}: not a valid record: {place}: {first['msg']}") from error
     if record.schema != SCHEMA:
         raise InvalidRecord(f"{origin}: record schema {record.schema}, this version reads schema {SCHEMA}")
+    test, right = record.result.test, _right_items(record.result)
+    if right is None or abs(test.error - (1 - right / test.items)) > ROUNDING:
+        counted = "nothing readable" if right is None else f"{right} of {test.items} items right"
+        raise InvalidRecord(
+            f"{origin}: not a valid record: result.test.error is {test.error:g}, result.correct says {counted}"
+        )
     return record
+
+
+def _right_items(result: Result) -> int | None:
+    """How many test items ``result.correct`` says were right; None where it is not base64 of that many bits."""
+    try:
+        packed = base64.b64decode(result.correct, validate=True)
+    except ValueError:
+        return None
+    return int.from_bytes(packed).bit_count() if len(packed) == math.ceil(result.test.items / 8) else None
 
 
 def result_digest(record: Record) -> str:

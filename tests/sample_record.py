@@ -48,7 +48,7 @@ def a_record(repetition: int = 0, title: str = "Toy") -> Record:
         cell=cell_id(cell),
         specification=cell,
         inputs=Inputs("a", "b", None, "c", {"data": 1}),
-        result=Result("completed", METRICS, METRICS, "AAA=", (), rates, {"low": 0.1}, None),
+        result=Result("completed", METRICS, METRICS, "/wA=", (), rates, {"low": 0.1}, None),
         cost=Cost(1.0, 1.0, 100.0, 10.0),
         environment=Environment("0", False, "3", "2", "2", "2", "linux", "cpu", "cpu", "float32", 1),
         finished="2024-01-01T00:00:00Z",
