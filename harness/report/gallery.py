@@ -22,12 +22,16 @@ from harness.report.tuning import sensitivity, tuning_heat_map
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure under its file name; ``figure`` is absent where the records lack what it ``needs``."""
+    """A figure under its file name; ``figure`` is absent where the records lack what it ``needs``.
+
+    ``recipe`` is named where each of several has a figure of its own.
+    """
 
     name: str
     caption: str
     figure: Figure | None
     needs: str
+    recipe: str = ""
 
 
 def gallery(
@@ -48,19 +52,22 @@ def gallery(
     plates: list[Plate] = []
     recipes = _recipes(summaries) or [""]
     for recipe in recipes:
-        suffix, note = (f"-{recipe}", f" Recipe {recipe}.") if len(recipes) > 1 else ("", "")
+        own = recipe if len(recipes) > 1 else ""
+        suffix, note = (f"-{own}", f" Recipe {own}.") if own else ("", "")
         within = [summary for summary in swept if summary.family.recipe == recipe]
         everything = [summary for summary in summaries if summary.family.recipe == recipe]
         shared = [
             *_comparing_plates(within, everything, protocol, titles),
             *_checking_plates(everything, protocol, titles),
         ]
-        plates += [replace(p, name=p.name + suffix, caption=p.caption + note) for p in shared]
+        plates += [replace(p, name=p.name + suffix, caption=p.caption + note, recipe=own) for p in shared]
         for dataset in dict.fromkeys(summary.family.dataset for summary in within):
             rows = [summary for summary in within if summary.family.dataset == dataset]
             title = titles.get(dataset, dataset)
             by_dataset = [*_tuning_plates(rows, title), *_course_plates(rows, title)]
-            plates += [replace(p, name=f"{p.name}-{dataset}{suffix}", caption=p.caption + note) for p in by_dataset]
+            plates += [
+                replace(p, name=f"{p.name}-{dataset}{suffix}", caption=p.caption + note, recipe=own) for p in by_dataset
+            ]
     return (*plates, _tokens_plate(starts, titles), _published_plate(contrasts, titles))
 
 

@@ -105,7 +105,8 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
         kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
         if kind is not None and plate.figure is not None:
             files[f"figures/{plate.name}.svg"] = svg_bytes(plate.figure).decode()
-            captions.append({"kind": kind, "file": f"figures/{plate.name}.svg", "caption": plate.caption})
+            told = {"kind": kind, "recipe": plate.recipe}
+            captions.append({**told, "file": f"figures/{plate.name}.svg", "caption": plate.caption})
     return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}
 
 

@@ -19,7 +19,7 @@ from harness.report.page import ReportInputs
 from harness.report.paper import PaperError, build, compile_paper
 from harness.report.readme import END, START, generated_part
 from harness.report.summaries import summarise
-from harness.specification import Baseline
+from harness.specification import Baseline, cell_id
 from harness.verdicts import evaluate
 from study.__main__ import STUDY
 from study.claims import CLAIMS
@@ -116,6 +116,26 @@ def test_every_verdict_has_its_sentence(folder, kind, mean):
     assert build(inputs, folder).unused == ()
     strong = json.loads(typst.Compiler(folder / "paper.typ", root=folder).query("strong", field="body"))
     assert {body.get("text") for body in strong} & {"held", "failed", "undecided"} == {outcome}
+
+
+def test_each_figure_is_shown_once_and_the_smallest_recipes_in_the_appendix(folder):
+    recipe = RECORDS[0].specification.recipe
+    larger = replace(recipe, name="compact", size=replace(recipe.size, hidden=256))
+    again = [replace(record.specification, recipe=larger) for record in RECORDS]
+    again = [replace(r, specification=s, cell=cell_id(s)) for r, s in zip(RECORDS, again, strict=True)]
+    build(replace(INPUTS, records=(*RECORDS, *again)), folder)
+    captions = json.loads((folder / "figures/captions.json").read_text())
+    assert {caption["recipe"] for caption in captions} == {"mini", "compact"}
+    assert sorted(shown(folder)) == sorted(caption["caption"] for caption in captions)
+    appendix = folder / "sections/appendix.typ"
+    appendix.write_text(appendix.read_text().replace("not in-body(plate)", "false"))
+    missing = {caption["caption"] for caption in captions} - set(shown(folder))
+    assert missing
+    assert all("Recipe mini" in caption for caption in missing)
+
+
+def shown(folder):
+    return json.loads(typst.Compiler(folder / "paper.typ", root=folder).query("image", field="alt"))
 
 
 def test_the_numbers_are_sorted_and_plain():
