@@ -126,6 +126,27 @@ def measure(
         tried.update(ids)
 
 
+def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[Record]) -> tuple[str, ...]:
+    """Put the selection's committed records into the store, where a run finds them done; return the cells put there.
+
+    What the store has already stays. A record made from another specification than the study has now is left out, with
+    a warning, since a run would refuse it.
+
+    Raises:
+        UnknownNameError: as :func:`planned`.
+        StoreError: when a record cannot be written.
+    """
+    known = {record.cell: record for record in committed}
+    cells = {cell_id(cell): cell for cell in planned(study, selection, known.values()).cells}
+    new = [known[name] for name in cells if name in known and not store.has_record(name)]
+    fitting = [record for record in new if record.specification == cells[record.cell]]
+    for record in fitting:
+        store.write_record(record)
+    if left := len(new) - len(fitting):
+        _LOG.warning("%d committed records are of another specification than the study has now; left out", left)
+    return tuple(record.cell for record in fitting)
+
+
 def _still_waiting(current: Plan) -> dict[str, str]:
     """Families whose final cells could not be planned, because tuning cells failed."""
     return {

@@ -1,8 +1,8 @@
 """The command line: one typer application that is given a study's declarations.
 
 Every command reads declarations, the run store and the committed evidence, and writes to one place only:
-``run``, ``reproduce`` and ``pretrain`` to the store, ``export`` to the evidence, ``report`` to its output folder
-and, where asked, to the paper's and the README beside it.
+``run``, ``adopt``, ``reproduce`` and ``pretrain`` to the store, ``export`` to the evidence, ``report`` to its output
+folder and, where asked, to the paper's and the README beside it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from harness.campaign import (
     show_plan,
     workplace,
 )
+from harness.campaign import adopt as put_committed
 from harness.claims import ClaimsError, without_unread
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
@@ -113,6 +114,24 @@ def run(  # noqa: PLR0913
         context.obj, selection, (store, data, chosen_hardware(device, precision), workers), _committed(results)
     )
     _exit_if(failed)
+
+
+@app.command()
+def adopt(  # noqa: PLR0913
+    context: typer.Context,
+    profile: options.ProfileName = "quick",
+    dataset: options.Datasets = None,
+    implementation: options.Implementations = None,
+    decay: options.Decays = None,
+    arm: options.Arms = None,
+    cell: options.Cells = None,
+    store: options.StoreFolder = options.DEFAULT_STORE,
+    results: options.Results = options.RESULTS,
+) -> None:
+    """Put a profile's committed records into the run store, so that ``run`` measures only what they lack."""
+    selection = Selection(profile, dataset, implementation, decay, cell, arm)
+    taken = put_committed(context.obj, selection, Store(store), _committed(results))
+    Console().print(f"{len(taken)} committed records put into {store}", soft_wrap=True, highlight=False)
 
 
 @app.command()

@@ -163,6 +163,36 @@ def test_export_refuses_another_result_for_a_committed_cell(world: Tiny, command
     assert contents(tmp_path / "results") != before
 
 
+def test_adopt_puts_what_is_committed_into_the_store_and_leaves_what_is_there(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    measured_before = Store(world.folder / "store").records()
+    evidence.export(measured_before, tmp_path / "results")
+    where = ("--store", tmp_path / "store", "--results", tmp_path / "results")
+    said = command("adopt", "--dataset", "tiny-news", *where)
+    assert said.out == f"4 committed records put into {tmp_path / 'store'}\n"
+    store, path = Store(tmp_path / "store"), tmp_path / "store/records"
+    expected = [record.cell for record in measured_before if record.specification.dataset.name == "tiny-news"]
+    assert [record.cell for record in store.records()] == expected
+    before = {file: file.stat().st_mtime_ns for file in path.rglob("*.json")}
+    assert command("adopt", *where).out.startswith("2 committed records")
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    assert command("run", "--dataset", "tiny-news", *where).status == 0
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+
+
+def test_adopt_leaves_out_a_record_of_another_specification(
+    world: Tiny, command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = (Store(world.folder / "store").read_record(cell_id(world.cell(repetition=r))) for r in (0, 1))
+    other = replace(first.specification, dataset=replace(first.specification.dataset, title="Other questions"))
+    evidence.export([replace(first, specification=other), second], tmp_path / "results")
+    said = command("adopt", "--store", tmp_path / "store", "--results", tmp_path / "results")
+    assert said.out.startswith("1 committed records")
+    assert [record.cell for record in Store(tmp_path / "store").records()] == [second.cell]
+    assert "1 committed records are of another specification" in caplog.text
+
+
 def test_prune_takes_out_what_no_profile_plans_and_nothing_else(world: Tiny, command: Command, tmp_path: Path) -> None:
     where = ("--results", tmp_path / "results")
     assert command("export", "--store", world.folder / "store", *where).status == 0
