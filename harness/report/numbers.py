@@ -17,9 +17,9 @@ from harness.baseline_evidence import BaselineRecord
 from harness.claim_history import Ages
 from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict
 from harness.record import Record
-from harness.report.beside_published import Kept, Repeated, repeat_contrasts
+from harness.report.beside_published import Kept, Repeated
 from harness.report.listings import commit_text, later_text
-from harness.report.page import ReportInputs, ages_of, starts_of
+from harness.report.page import ReportInputs
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers
 from harness.report.tables import ABSENT, bracketed, p_value, percent, points
@@ -33,23 +33,22 @@ Value = str | int | tuple[str, ...]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
-def numbers(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: Sequence[Verdict]) -> dict[str, Value]:
+def numbers(inputs: ReportInputs) -> dict[str, Value]:
     """Map names to texts, counts and lists of names, sorted by name; errors are in percent, differences in points."""
-    records, protocol = inputs.records, inputs.protocol
-    contrasts = repeat_contrasts(inputs.published, summaries)
+    records, protocol, summaries, verdicts = inputs.records, inputs.protocol, inputs.summaries, inputs.verdicts
     found = (
         _study_numbers(summaries, records, protocol)
         | _environment_numbers(records)
         | _protocol_numbers(protocol, verdicts)
         | _verdict_numbers(verdicts, inputs.titles)
-        | _age_numbers(ages_of(inputs, verdicts), verdicts)
+        | _age_numbers(inputs.ages, verdicts)
         | _spread_numbers(summaries)
         | _recipe_numbers(records)
         | sweep_numbers(summaries)
         | _baseline_numbers(inputs.baselines, summaries)
-        | _published_numbers(contrasts, len(protocol.final_repetitions))
+        | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
         | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
-        | {"pretraining/rows": len(starts_of(inputs, summaries))}
+        | {"pretraining/rows": len(inputs.starts)}
     )
     return dict(sorted(found.items()))
 

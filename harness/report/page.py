@@ -6,8 +6,9 @@ The same records give the same bytes: nothing states when or where the report wa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,7 +24,7 @@ from harness.record import Record
 from harness.report.again import again_table, repeated_cells
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.baselines import baselines_table
-from harness.report.beside_published import contrasts_table, published_table, repeat_contrasts
+from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
 from harness.report.gallery import Plate, gallery
 from harness.report.listings import (
     cells_table,
@@ -54,7 +55,7 @@ class ReportInputs:
 
     By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
     of records of the same cells, measured in another precision or elsewhere. ``products`` are the general language
-    models, by digest.
+    models, by digest. What follows from all this is found once, when it is first asked for.
     """
 
     records: tuple[Record, ...]
@@ -72,6 +73,41 @@ class ReportInputs:
     history: History = field(default_factory=History)
     products: Mapping[str, Product] = field(default_factory=dict)
 
+    @cached_property
+    def summaries(self) -> tuple[Summary, ...]:
+        """What the records of each family say together."""
+        return summarise(self.records, self.protocol)
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What becomes of the claims."""
+        return evaluate(self.claims, self.records, self.protocol)
+
+    @cached_property
+    def ages(self) -> tuple[Ages, ...]:
+        """The ages of the records of each verdict."""
+        return tuple(ages(verdict, self.records, self.history) for verdict in self.verdicts)
+
+    @cached_property
+    def starts(self) -> tuple[Start, ...]:
+        """What was fine-tuned from each general language model."""
+        return starts(self.summaries, self.products)
+
+    @cached_property
+    def contrasts(self) -> tuple[Repeated, ...]:
+        """The published contrasts with ours beside them."""
+        return repeat_contrasts(self.published, self.summaries)
+
+    @cached_property
+    def plates(self) -> tuple[Plate, ...]:
+        """All figures, those that the records cannot fill too."""
+        return gallery(self.summaries, self.protocol, self.titles, self.contrasts, self.starts)
+
+    @cached_property
+    def drawings(self) -> dict[str, bytes]:
+        """The figures that there are, by name, as SVG."""
+        return {plate.name: svg_bytes(plate.figure) for plate in self.plates if plate.figure is not None}
+
 
 def render(inputs: ReportInputs, output: Path) -> Path:
     """Write ``index.html``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.{md,tex,csv}``; return the page.
@@ -83,16 +119,10 @@ def render(inputs: ReportInputs, output: Path) -> Path:
         ValueError: when the records contradict each other, as :func:`harness.claims.final_records`.
     """
     _check_output(output)
-    summaries = summarise(inputs.records, inputs.protocol)
-    verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
-    contrasts = repeat_contrasts(inputs.published, summaries)
-    plates = gallery(summaries, inputs.protocol, inputs.titles, contrasts, starts_of(inputs, summaries))
-    tables = report_tables(inputs, summaries, verdicts)
-    drawings = {plate.name: svg_bytes(plate.figure) for plate in plates if plate.figure is not None}
-    cells = _cells(inputs, output)
-    page = _page(inputs, (summaries, verdicts), (plates, drawings), tables, cells)
-    files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in drawings.items()}
-    files |= {f"figures/{plate.name}.png": png_bytes(plate.figure) for plate in plates if plate.figure is not None}
+    tables = report_tables(inputs)
+    page = _page(inputs, tables, _cells(inputs, output))
+    files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in inputs.drawings.items()}
+    files |= {f"figures/{p.name}.png": png_bytes(p.figure) for p in inputs.plates if p.figure is not None}
     for ending, write in (("md", to_markdown), ("tex", to_latex), ("csv", to_csv)):
         files |= {f"tables/{name}.{ending}": write(table).encode() for name, table in tables.items()}
     # The page first: it is what marks the folder as a report, should the rest be interrupted.
@@ -100,44 +130,28 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     return output / "index.html"
 
 
-def report_tables(inputs: ReportInputs, summaries: Sequence[Summary], verdicts: Sequence[Verdict]) -> dict[str, Table]:
+def report_tables(inputs: ReportInputs) -> dict[str, Table]:
     """Build the tables that are files as well, by file name."""
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
-    margin = inputs.protocol.margin
+    margin, summaries, verdicts = inputs.protocol.margin, inputs.summaries, inputs.verdicts
     return {
-        "verdicts": verdicts_table(verdicts, ages_of(inputs, verdicts), titles, planned),
+        "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),
         "published-errors": published_table(inputs.published, summaries, titles),
-        "published-contrasts": contrasts_table(inputs.published, summaries, titles, planned),
+        "published-contrasts": contrasts_table(inputs.contrasts, titles, planned),
         "baselines": baselines_table(inputs.baselines),
         "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
-        "pretraining": pretraining_table(starts_of(inputs, summaries), titles),
-        "tokens": tokens_table(starts_of(inputs, summaries), titles),
+        "pretraining": pretraining_table(inputs.starts, titles),
+        "tokens": tokens_table(inputs.starts, titles),
         "variance": variance_table(spreads(inputs.records, summaries), titles),
         "claims": claims_table(verdicts, inputs.history),
         "coverage": coverage_table(inputs.coverage, titles),
     }
 
 
-def starts_of(inputs: ReportInputs, summaries: Sequence[Summary]) -> tuple[Start, ...]:
-    """What was fine-tuned from each general language model."""
-    return starts(summaries, inputs.products)
-
-
-def ages_of(inputs: ReportInputs, verdicts: Sequence[Verdict]) -> tuple[Ages, ...]:
-    """The ages of the records of each verdict."""
-    return tuple(ages(verdict, inputs.records, inputs.history) for verdict in verdicts)
-
-
-def _page(
-    inputs: ReportInputs,
-    found: tuple[Sequence[Summary], Sequence[Verdict]],
-    drawn: tuple[Sequence[Plate], Mapping[str, bytes]],
-    tables: Mapping[str, Table],
-    cells: Mapping[str, object],
-) -> str:
-    (summaries, verdicts), (plates, drawings) = found, drawn
+def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str, object]) -> str:
+    drawings = inputs.drawings
     environment = Environment(
         loader=PackageLoader("harness.report", "."),
         autoescape=True,
@@ -149,14 +163,16 @@ def _page(
         mark=Markup(MARK),  # a constant of this module
         inputs=inputs,
         tables=tables,
-        note=resolution_note(verdicts, inputs.protocol),
+        note=resolution_note(inputs.verdicts, inputs.protocol),
         reproduction=reproduction_table(inputs.comparison),
-        plates=[(plate, inline_svg(drawings[plate.name], plate.name)) for plate in plates if plate.name in drawings],
-        left_out=[plate for plate in plates if plate.name not in drawings],
+        plates=[
+            (plate, inline_svg(drawings[plate.name], plate.name)) for plate in inputs.plates if plate.name in drawings
+        ],
+        left_out=[plate for plate in inputs.plates if plate.name not in drawings],
         environments=environments_table(inputs.records),
         datasets=datasets_table(inputs.records),
-        incomplete=[summary for summary in summaries if summary.missing or summary.rate is None],
-        on_edge=[summary for summary in summaries if summary.on_edge],
+        incomplete=[summary for summary in inputs.summaries if summary.missing or summary.rate is None],
+        on_edge=[summary for summary in inputs.summaries if summary.on_edge],
         **cells,
     )
 

@@ -13,16 +13,11 @@ from pathlib import Path
 
 import typst
 
-from harness.report.appearance import svg_bytes
-from harness.report.beside_published import repeat_contrasts
 from harness.report.every_cell import finals_table, tuning_table
-from harness.report.gallery import gallery
 from harness.report.listings import datasets_table
 from harness.report.numbers import numbers, to_json
-from harness.report.page import ReportInputs, report_tables, starts_of
-from harness.report.summaries import summarise
+from harness.report.page import ReportInputs, report_tables
 from harness.report.tables import ABSENT, to_csv, to_latex, to_markdown, to_neutral
-from harness.verdicts import evaluate
 
 SOURCE, NUMBERS, PDF = "paper.typ", "numbers.json", "paper.pdf"
 GENERATED = (NUMBERS, "tables/*", "figures/*")  # the text files that a build makes, as patterns
@@ -78,15 +73,13 @@ def build(inputs: ReportInputs, folder: Path) -> Paper:
 
 def texts(inputs: ReportInputs) -> dict[str, str]:
     """The generated text files by path: the numbers, and each table as Markdown, LaTeX, CSV and JSON."""
-    summaries = summarise(inputs.records, inputs.protocol)
-    verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
-    found = numbers(inputs, summaries, verdicts)
-    tables = report_tables(inputs, summaries, verdicts) | {
+    summaries = inputs.summaries
+    tables = report_tables(inputs) | {
         "datasets": datasets_table(inputs.records),
         "tuning": tuning_table(summaries, inputs.records, inputs.protocol, inputs.titles),
         "finals": finals_table(summaries, inputs.protocol, inputs.titles),
     }
-    files = {NUMBERS: to_json(found)}
+    files = {NUMBERS: to_json(numbers(inputs))}
     for name, table in tables.items():
         files[f"tables/{name}.md"] = to_markdown(table)
         files[f"tables/{name}.tex"] = to_latex(table)
@@ -99,12 +92,10 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
     """The paper's figures as SVG, and their captions, by path."""
     files: dict[str, str] = {}
     captions = []
-    summaries = summarise(inputs.records, inputs.protocol)
-    contrasts = repeat_contrasts(inputs.published, summaries)
-    for plate in gallery(summaries, inputs.protocol, inputs.titles, contrasts, starts_of(inputs, summaries)):
+    for plate in inputs.plates:
         kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
-        if kind is not None and plate.figure is not None:
-            files[f"figures/{plate.name}.svg"] = svg_bytes(plate.figure).decode()
+        if kind is not None and plate.name in inputs.drawings:
+            files[f"figures/{plate.name}.svg"] = inputs.drawings[plate.name].decode()
             told = {"kind": kind, "recipe": plate.recipe}
             captions.append({**told, "file": f"figures/{plate.name}.svg", "caption": plate.caption})
     return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.report.listings import verdicts_table
-from harness.report.page import ReportInputs, ages_of
+from harness.report.page import ReportInputs
 from harness.report.tables import Column, Table, to_markdown
-from harness.verdicts import evaluate
 
 README = "README.md"
 START, END = "<!-- verdicts -->", "<!-- end of verdicts -->"
@@ -56,8 +55,7 @@ def with_part(text: str, part: str, path: Path) -> str:
 
 def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> str:
     """Write the part as Markdown, with addresses that begin with the name of the folder ``paper``."""
-    verdicts = evaluate(inputs.claims, inputs.records, inputs.protocol)
-    table = verdicts_table(verdicts, ages_of(inputs, verdicts), inputs.titles, len(inputs.protocol.final_repetitions))
+    table = verdicts_table(inputs.verdicts, inputs.ages, inputs.titles, len(inputs.protocol.final_repetitions))
     compact = _compact(table)
     blocks = [to_markdown(compact).rstrip("\n") if compact.rows else "", _the_rest(table, paper), _image(files, paper)]
     return "\n\n".join(block for block in blocks if block)

@@ -18,9 +18,7 @@ from harness.report.numbers import numbers
 from harness.report.page import ReportInputs
 from harness.report.paper import PaperError, build, compile_paper
 from harness.report.readme import END, START, generated_part
-from harness.report.summaries import summarise
 from harness.specification import Baseline, cell_id
-from harness.verdicts import evaluate
 from study.__main__ import STUDY
 from study.claims import CLAIMS
 
@@ -47,7 +45,7 @@ def baseline(name: str, error: float) -> BaselineRecord:
 
 def found(records, claims=CLAIMS, protocol=PROTOCOL, baselines=()):
     inputs = ReportInputs(records, (), claims, protocol, (), INPUTS.titles, baselines)
-    return numbers(inputs, summarise(records, protocol), evaluate(claims, records, protocol))
+    return numbers(inputs)
 
 
 def pairs(differences, protocol):
