@@ -1,5 +1,7 @@
 """The committed evidence: one reviewable text file a dataset, one record a line, sorted by cell.
 
+Above the records are the parts that several of them have in common (``harness.shared_parts``).
+
 The files are append-only in spirit. A cell that was measured again with the same outcome keeps its first record, and
 another outcome for the same cell is refused unless it is asked for: evidence is never replaced by accident.
 """
@@ -15,7 +17,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.record import InvalidRecord, Record, from_json, result_digest, to_json
+from harness.record import InvalidRecord, Record, from_json, result_digest
+from harness.shared_parts import PartError, is_record, read_part, to_lines, without_references
 from harness.specification import Cell, cell_id
 
 AGAIN = "again"  # the folder, in that of the evidence, of the sets of cells that were measured again
@@ -63,7 +66,7 @@ def export(records: Iterable[Record], folder: Path, *, replace: bool = False) ->
     for path, group in merged.items():
         _merge(group, _read(path) if path.exists() else (), path, replace)
     for path, group in merged.items():
-        _write(path, "".join(to_json(group[identity]) + "\n" for identity in sorted(group, key=natural_key)))
+        _write(path, to_text([group[identity] for identity in sorted(group, key=natural_key)]))
     return list(merged)
 
 
@@ -77,7 +80,7 @@ def prune(folder: Path, planned: Collection[str]) -> tuple[str, ...]:
     """
     files = {path: _read(path) for path in sorted(folder.glob("*.jsonl"))}
     for path, records in files.items():
-        _write(path, "".join(to_json(record) + "\n" for record in records if record.cell in planned))
+        _write(path, to_text([record for record in records if record.cell in planned]))
     return tuple(record.cell for records in files.values() for record in records if record.cell not in planned)
 
 
@@ -108,7 +111,13 @@ def places(folder: Path) -> dict[str, Place]:
         json.loads(text)["cell"]: Place(path, number)
         for path in sorted(folder.glob("*.jsonl"))
         for number, text in _lines(path)
+        if is_record(text)
     }
+
+
+def to_text(records: Iterable[Record]) -> str:
+    """The whole text of a file of ``records``, which are sorted."""
+    return "".join(f"{line}\n" for line in to_lines(records))
 
 
 def missing(cells: Iterable[Cell], records: Iterable[Record]) -> tuple[str, ...]:
@@ -129,10 +138,15 @@ def _read(path: Path) -> tuple[Record, ...]:
 
 
 def _parse(path: Path) -> Iterator[tuple[str, Record]]:
+    parts: dict[str, str] = {}
     for number, line in _lines(path):
         origin = f"{path}:{number}"
         try:
-            record = from_json(line, origin)
+            if read_part(line, parts):
+                continue
+            record = from_json(without_references(line, parts), origin)
+        except PartError as error:
+            raise EvidenceError(f"{origin}: {error}; restore the file from its last commit") from error
         except InvalidRecord as error:
             raise EvidenceError(f"{error}; restore the line from its last commit") from error
         _check_identity(record, origin)
