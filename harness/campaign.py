@@ -11,6 +11,7 @@ from statistics import mean
 from rich.console import Console
 
 from harness.corpus.sources import Sources, default_sources
+from harness.engine import Engine
 from harness.environment import source_digest
 from harness.plan import Plan, choose, plan
 from harness.progress import ProgressView, clock_text
@@ -105,8 +106,6 @@ def measure(
         KeyboardInterrupt: on an interrupt, after the workers are gone; what is done is kept.
         SpecificationError: when the store holds one of the cells made from another specification.
     """
-    from harness.engine import Engine  # noqa: PLC0415  (imports torch, which a report does not need)
-
     place.store.set_aside_broken()
     tried: set[str] = set()
     failed: dict[str, str] = {}

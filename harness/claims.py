@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.record import Record
 from harness.specification import Implementation, Recipe, ShippedModel
-from harness.statistics import Interval
+
+if TYPE_CHECKING:
+    from harness.statistics import Interval
 
 PRIMARY = "decay"  # the question that the study is named after
 Outcome = Literal["held", "failed", "undecided", "no data"]

@@ -1,5 +1,6 @@
 """The command line: one typer application that is given a study's declarations.
 
+What takes long to load is imported by the commands that need it: drawing, statistics, training.
 Every command reads declarations, the run store and the committed evidence, and writes to one place only:
 ``run``, ``adopt``, ``reproduce`` and ``pretrain`` to the store, ``export`` to the evidence, ``report`` to its output
 folder and, where asked, to the paper's and the README beside it.
@@ -11,38 +12,34 @@ import logging
 import sys
 import tempfile
 from pathlib import Path
-from statistics import mean
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from harness import baseline_evidence, claim_history, evidence, machine_commands, options
+from harness import claim_history, evidence, evidence_commands, machine_commands, options
 from harness.campaign import (
     Selection,
     SpecificationError,
-    data_sources,
     measure,
     show_plan,
     workplace,
 )
 from harness.campaign import adopt as put_committed
-from harness.claims import ClaimsError, without_unread
+from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
 from harness.options import chosen_hardware
-from harness.plan import UnknownNameError, choose
+from harness.plan import UnknownNameError
 from harness.record import InvalidRecord, Record
-from harness.regression import check_canaries, reproduction_lines
-from harness.report import readme
-from harness.report.page import ReportInputs, render
-from harness.report.paper import PaperError
-from harness.report.paper import build as build_paper
-from harness.report_inputs import profiles_by_cell, report_inputs
-from harness.reproduction import Comparison, compare
+from harness.report.faults import PaperError, ReadmeError
 from harness.specification import Hardware
 from harness.store import RecordExists, Store, StoreError
 from harness.study_definition import Study
+
+if TYPE_CHECKING:
+    from harness.report.page import ReportInputs
+    from harness.reproduction import Comparison
 
 EXPECTED = (
     ClaimsError,
@@ -54,7 +51,7 @@ EXPECTED = (
     OSError,
     PaperError,
     RecordExists,
-    readme.ReadmeError,
+    ReadmeError,
     SpecificationError,
     StoreError,
     UnknownNameError,
@@ -62,6 +59,7 @@ EXPECTED = (
 
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Plan, run, compare and report the study.")
+app.add_typer(evidence_commands.app)
 app.add_typer(machine_commands.app)
 
 
@@ -89,7 +87,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options, here and be
 ) -> None:
     """List a profile's cells, what is missing, and the time that measured cells predict."""
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
-    show_plan(context.obj, selection, Store(store), _committed(results), Console())
+    show_plan(context.obj, selection, Store(store), evidence.committed(results), Console())
 
 
 @app.command()
@@ -111,7 +109,7 @@ def run(  # noqa: PLR0913
     """Run a profile's missing cells; interrupt at any moment and run again."""
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
     _, failed = _measure(
-        context.obj, selection, (store, data, chosen_hardware(device, precision), workers), _committed(results)
+        context.obj, selection, (store, data, chosen_hardware(device, precision), workers), evidence.committed(results)
     )
     _exit_if(failed)
 
@@ -130,7 +128,7 @@ def adopt(  # noqa: PLR0913
 ) -> None:
     """Put a profile's committed records into the run store, so that ``run`` measures only what they lack."""
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
-    taken = put_committed(context.obj, selection, Store(store), _committed(results))
+    taken = put_committed(context.obj, selection, Store(store), evidence.committed(results))
     Console().print(f"{len(taken)} committed records put into {store}", soft_wrap=True, highlight=False)
 
 
@@ -154,7 +152,10 @@ def reproduce(  # noqa: PLR0913
 
     A cell that drifted is shown, not an error: ``regress`` is the command that fails.
     """
-    committed = _committed(results)
+    from harness.regression import reproduction_lines  # noqa: PLC0415
+    from harness.reproduction import compare  # noqa: PLC0415
+
+    committed = evidence.committed(results)
     selection = Selection(profile, dataset, implementation, decay, arms=arm)
     ran, failed = _measure(
         context.obj, selection, (store, data, chosen_hardware(device, precision), workers), committed
@@ -176,64 +177,16 @@ def report(
     ] = None,
 ) -> None:
     """Render the report from the committed evidence alone; needs no torch."""
-    inputs = _render(context.obj, _committed(results), (), (results, output))
+    inputs = _render(context.obj, evidence.committed(results), (), (results, output))
     if paper is not None:
+        from harness.report import readme  # noqa: PLC0415
+        from harness.report.paper import build as build_paper  # noqa: PLC0415
+
         built = build_paper(inputs, paper)
         readme.readme_of(paper).write_text(readme.updated(inputs, built.files, paper), encoding="utf-8")
         Console().print(f"paper: {built.pdf.resolve().as_uri()}", soft_wrap=True, highlight=False)
         for name in built.unused:
             Console().print(f"number that the paper does not use: {name}", soft_wrap=True, highlight=False)
-
-
-@app.command()
-def export(
-    context: typer.Context,
-    store: options.StoreFolder = options.DEFAULT_STORE,
-    results: options.Results = options.RESULTS,
-    overwrite: Annotated[bool, typer.Option(help="Let new results of committed cells replace the old.")] = False,
-) -> None:
-    """Add the run store's records to the committed evidence, one sorted text file a dataset."""
-    study = context.obj
-    records = without_unread(Store(store).records(), study.claims, study.protocol)
-    for path in evidence.export(records, results, replace=overwrite):
-        Console().print(f"wrote {path}", soft_wrap=True)
-
-
-@app.command()
-def prune(context: typer.Context, results: options.Results = options.RESULTS) -> None:
-    """Take final cells at base rates that tuning no longer chooses, which no profile plans, out of the evidence."""
-    planned = profiles_by_cell(context.obj, _committed(results))
-    for cell in evidence.prune(results, planned):
-        Console().print(f"taken out: {cell}", soft_wrap=True, highlight=False)
-
-
-@app.command()
-def history(context: typer.Context, results: options.Results = options.RESULTS) -> None:
-    """Read from git which claims stood before each record was made, and write it to the evidence."""
-    path = results / claim_history.FILE
-    claim_history.write(claim_history.from_git(context.obj.claims, _committed(results)), path)
-    Console().print(f"wrote {path}", soft_wrap=True)
-
-
-@app.command()
-def baselines(
-    context: typer.Context,
-    dataset: options.Datasets = None,
-    results: options.Results = options.RESULTS,
-    data: options.Data = None,
-) -> None:
-    """Tune and measure the linear baselines on the cells' own splits, and write them to the evidence."""
-    from harness.baselines import measure as measure_baselines  # noqa: PLC0415  (imports scikit-learn)
-
-    study = context.obj
-    for name in dataset or study.datasets:
-        declared = study.datasets[choose("dataset", name, study.datasets)]
-        found = measure_baselines(declared, study.baselines, study.protocol, data_sources(data))
-        baseline_evidence.write(found, results / baseline_evidence.FILE)
-        for record in found:
-            error = 100 * mean(run.test_error for run in record.runs)
-            line = f"{declared.name}: {record.baseline.title}, C {record.strength:g}: test error {error:.2f} %"
-            Console().print(line, soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -245,7 +198,9 @@ def regress(
     data: options.Data = None,
 ) -> None:
     """Re-run the canary cells from nothing; fail when one leaves what the committed records predict."""
-    committed = _committed(results)
+    from harness.regression import check_canaries  # noqa: PLC0415
+
+    committed = evidence.committed(results)
     with tempfile.TemporaryDirectory() as folder:
         ran, failed = _measure(
             context.obj, Selection("canary"), (Path(folder), data, Hardware(device), workers), committed
@@ -256,10 +211,6 @@ def regress(
     _exit_if(failed)
     if not findings or not all(finding.passed for finding in findings):
         raise typer.Exit(1)
-
-
-def _committed(results: Path) -> tuple[Record, ...]:
-    return evidence.load(results) if results.exists() else ()
 
 
 def _measure(
@@ -296,6 +247,9 @@ def _render(
     study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], places: tuple[Path, Path]
 ) -> ReportInputs:
     """Render into the second of the folders (evidence, output); return what the report is made from."""
+    from harness.report.page import render  # noqa: PLC0415
+    from harness.report_inputs import report_inputs  # noqa: PLC0415
+
     results, output = places
     inputs = report_inputs(study, records, comparison, results)
     page = render(inputs, output)

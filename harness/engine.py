@@ -1,4 +1,7 @@
-"""The work that the runner's tasks stand for: language models and cells."""
+"""The work that the runner's tasks stand for: language models and cells.
+
+What trains is imported by the workers alone: the process that starts them does without torch.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-import torch
-
-from harness.cells import run_cell
 from harness.environment import current_source_digest, environment, source_digest
-from harness.language_models import make_product
-from harness.memory import keep_freed_memory
-from harness.precision import deterministic_kernels
 from harness.runner import Event, Task
 from harness.specification import Cell
 from harness.tasks import THREADS, Stage, product_key
@@ -37,6 +34,11 @@ class Engine:
 
         What records say of code and commit is read here, before any task, and held against the files later.
         """
+        import torch  # noqa: PLC0415
+
+        from harness.memory import keep_freed_memory  # noqa: PLC0415
+        from harness.precision import deterministic_kernels  # noqa: PLC0415
+
         source_digest()
         environment(self.place.hardware, THREADS)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -50,6 +52,9 @@ class Engine:
         Raises:
             RuntimeError: when the training code was changed since this process started.
         """
+        from harness.cells import run_cell  # noqa: PLC0415
+        from harness.language_models import make_product  # noqa: PLC0415
+
         if current_source_digest() != source_digest():
             raise RuntimeError("the training code was changed while this run went on; start it again")
 

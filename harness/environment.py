@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.record import Environment
-from harness.specification import Hardware
+from harness.specification import Hardware, Precision
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINING_SOURCES = (
@@ -65,6 +65,7 @@ def current_source_digest() -> str:
     return digest.hexdigest()
 
 
+@functools.cache  # asked for before every task, of files that hardly ever change
 def normalised(source: str) -> str:
     """Python source as its syntax tree prints it, docstrings removed."""
     tree = ast.parse(source)
@@ -112,6 +113,18 @@ def vector_units() -> tuple[str, ...]:
     """The vector units of the processor that choose the kernels; none where the system does not tell."""
     flags = _processor_facts().get("flags", "").split()
     return tuple(unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if unit in flags)
+
+
+def best_precision(device: str) -> Precision:
+    """bfloat16 where ``device`` computes products in it natively, else float32.
+
+    A processor without such units emulates them slowly, or has no bfloat16 LSTM at all.
+    """
+    if device == "cpu":
+        return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(vector_units()) else "float32"
+    import torch  # noqa: PLC0415  (the process that starts workers on processors needs no torch)
+
+    return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
 
 
 def _processor_facts() -> dict[str, str]:

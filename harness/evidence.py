@@ -96,6 +96,11 @@ def load(folder: Path) -> tuple[Record, ...]:
     return tuple(record for path in sorted(folder.glob("*.jsonl")) for record in _read(path))
 
 
+def committed(folder: Path) -> tuple[Record, ...]:
+    """As :func:`load`, and no records where there is no such folder, as before the first export."""
+    return load(folder) if folder.exists() else ()
+
+
 def load_again(folder: Path) -> dict[str, tuple[Record, ...]]:
     """Cells of ``folder`` that were measured again, in another precision or elsewhere: by set, a folder in ``again``.
 

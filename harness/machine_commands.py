@@ -62,7 +62,7 @@ def overhead(
     def run(store: Path, number: int) -> Measurement:
         return measure(context.obj, Selection(profile), workplace(store, data, Hardware()), number, committed)
 
-    committed = evidence.load(results) if results.exists() else ()
+    committed = evidence.committed(results)
     try:
         show_overhead(run, Hardware(), workers or (1, 2), Console())
     except KeyboardInterrupt:

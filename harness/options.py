@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness.environment import best_precision
 from harness.specification import Hardware
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
@@ -45,6 +46,4 @@ DEFAULT_WORKERS = min(os.cpu_count() or 1, 8)
 
 def chosen_hardware(device: str, precision: PrecisionName) -> Hardware:
     """The device with a precision by name, or with the best that it has units for."""
-    from harness.precision import best_precision  # noqa: PLC0415  (imports torch)
-
     return Hardware(device, best_precision(device) if precision == "best" else precision)

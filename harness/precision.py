@@ -8,18 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.environment import vector_units
-from harness.specification import Hardware, Precision
-
-
-def best_precision(device: str) -> Precision:
-    """bfloat16 where ``device`` computes products in it natively, else float32.
-
-    A processor without such units emulates them slowly, or has no bfloat16 LSTM at all.
-    """
-    if device == "cpu":
-        return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(vector_units()) else "float32"
-    return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+from harness.specification import Hardware
 
 
 def deterministic_kernels() -> None:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(path for package in ("harness", "study") for path in (ROOT / package).rglob("*.py"))
 VAGUE = {"utils", "util", "misc", "helpers", "helper", "common"}
 LONGEST = 300
+SLOW = {"fastai", "matplotlib", "pandas", "scipy", "sklearn", "statsmodels", "torch"}  # to import
 
 WITHOUT_TORCH = (
     "harness.claims",
@@ -24,7 +25,7 @@ WITHOUT_TORCH = (
     "harness.record",
     "harness.regression",
     "harness.statistics",
-    "study.__main__",
+    "study.declaration",
     *(f"harness.report.{path.stem}" for path in sorted((ROOT / "harness/report").glob("[!_]*.py"))),
 )
 
@@ -110,14 +111,21 @@ def test_reporting_and_planning_import_no_torch_along_any_chain(name: str) -> No
     assert chain_to(name, "fastai") == []
 
 
-def test_the_command_line_starts_without_torch_and_fastai() -> None:
-    code = "import sys, harness.command_line, study.__main__; print(*sorted({'torch', 'fastai'} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        ("harness.command_line, study.declaration", SLOW),  # every command, and the process that starts workers
+        ("study.__main__", {*SLOW, "pydantic", "typer"}),  # every worker, before it knows its work
+    ],
+)
+def test_a_process_starts_without_what_it_does_not_need(modules: str, absent: set[str]) -> None:
+    code = f"import sys, {modules}; print(*sorted({absent} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
 def test_a_chain_of_imports_is_found_where_there_is_one() -> None:
-    assert chain_to("harness.engine", "torch") == ["harness.engine", "torch"]
+    assert chain_to("harness.cells", "torch") == ["harness.cells", "torch"]
     assert chain_to("harness.with_fastai.training", "fastai")[-1].startswith("fastai")
     assert chain_to("harness.rates", "torch") == []  # for type checkers only
 

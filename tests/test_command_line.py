@@ -21,7 +21,7 @@ from harness.record import result_digest
 from harness.specification import cell_id
 from harness.store import Store
 from harness.study_definition import Study
-from study.__main__ import STUDY
+from study.declaration import STUDY
 
 ROOT = Path(__file__).parent.parent
 REAL_CELL = cell_id(planned(STUDY, Selection("quick"), ()).cells[0])

@@ -9,11 +9,11 @@ import pytest
 import torch
 from parity.small_jobs import classifier_job, distance, language_model_job, precision, silent
 
-from harness import precision as precision_module
-from harness.environment import vector_units
+from harness import environment as environment_module
+from harness.environment import best_precision, vector_units
 from harness.general.sampling import SampledSoftmax
 from harness.jobs import ImplementationModule
-from harness.precision import best_precision, full_precision, product_dtype, products_in
+from harness.precision import full_precision, product_dtype, products_in
 from harness.scratch import training as scratch
 from harness.specification import CPU, Hardware
 from harness.with_fastai import training as with_fastai
@@ -37,7 +37,7 @@ both = pytest.mark.parametrize("module", [scratch, with_fastai], ids=["torch", "
 def test_the_best_precision_is_what_the_processor_has_units_for(
     monkeypatch: pytest.MonkeyPatch, units: tuple[str, ...], expected: str
 ) -> None:
-    monkeypatch.setattr(precision_module, "vector_units", lambda: units)
+    monkeypatch.setattr(environment_module, "vector_units", lambda: units)
     assert best_precision("cpu") == expected
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import typst
 
 from harness.report.every_cell import finals_table, tuning_table
+from harness.report.faults import PaperError
 from harness.report.listings import datasets_table
 from harness.report.numbers import numbers, to_json
 from harness.report.page import ReportInputs, report_tables
@@ -33,10 +34,6 @@ KINDS = (
     "published-contrasts",
     "realised-rates",
 )
-
-
-class PaperError(ValueError):
-    """A paper that cannot be built; the message gives typst's reason."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.report.faults import ReadmeError
 from harness.report.listings import verdicts_table
 from harness.report.page import ReportInputs
 from harness.report.tables import Column, Table, to_markdown
@@ -16,10 +17,6 @@ README = "README.md"
 START, END = "<!-- verdicts -->", "<!-- end of verdicts -->"
 FIGURE, RECIPE = "figures/error-against-decay", "compact"  # what is shown, and of which recipe where there are several
 NO_DATA = "no data"
-
-
-class ReadmeError(ValueError):
-    """A README that has no place for the generated part; the message names the file and the remedy."""
 
 
 def readme_of(paper: Path) -> Path:

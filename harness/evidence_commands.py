@@ -1,0 +1,70 @@
+"""The commands that write the committed evidence."""
+
+from __future__ import annotations
+
+from statistics import mean
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from harness import baseline_evidence, claim_history, evidence, options
+from harness.campaign import data_sources
+from harness.claims import without_unread
+from harness.plan import choose
+from harness.store import Store
+
+app = typer.Typer()
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    store: options.StoreFolder = options.DEFAULT_STORE,
+    results: options.Results = options.RESULTS,
+    overwrite: Annotated[bool, typer.Option(help="Let new results of committed cells replace the old.")] = False,
+) -> None:
+    """Add the run store's records to the committed evidence, one sorted text file a dataset."""
+    study = context.obj
+    records = without_unread(Store(store).records(), study.claims, study.protocol)
+    for path in evidence.export(records, results, replace=overwrite):
+        Console().print(f"wrote {path}", soft_wrap=True)
+
+
+@app.command()
+def prune(context: typer.Context, results: options.Results = options.RESULTS) -> None:
+    """Take final cells at base rates that tuning no longer chooses, which no profile plans, out of the evidence."""
+    from harness.report_inputs import profiles_by_cell  # noqa: PLC0415
+
+    planned = profiles_by_cell(context.obj, evidence.committed(results))
+    for cell in evidence.prune(results, planned):
+        Console().print(f"taken out: {cell}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def history(context: typer.Context, results: options.Results = options.RESULTS) -> None:
+    """Read from git which claims stood before each record was made, and write it to the evidence."""
+    path = results / claim_history.FILE
+    claim_history.write(claim_history.from_git(context.obj.claims, evidence.committed(results)), path)
+    Console().print(f"wrote {path}", soft_wrap=True)
+
+
+@app.command()
+def baselines(
+    context: typer.Context,
+    dataset: options.Datasets = None,
+    results: options.Results = options.RESULTS,
+    data: options.Data = None,
+) -> None:
+    """Tune and measure the linear baselines on the cells' own splits, and write them to the evidence."""
+    from harness.baselines import measure as measure_baselines  # noqa: PLC0415  (imports scikit-learn)
+
+    study = context.obj
+    for name in dataset or study.datasets:
+        declared = study.datasets[choose("dataset", name, study.datasets)]
+        found = measure_baselines(declared, study.baselines, study.protocol, data_sources(data))
+        baseline_evidence.write(found, results / baseline_evidence.FILE)
+        for record in found:
+            error = 100 * mean(run.test_error for run in record.runs)
+            line = f"{declared.name}: {record.baseline.title}, C {record.strength:g}: test error {error:.2f} %"
+            Console().print(line, soft_wrap=True, highlight=False)

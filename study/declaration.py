@@ -1,0 +1,24 @@
+"""The whole study as one value, of all that the other modules declare."""
+
+from __future__ import annotations
+
+from harness.study_definition import Study
+from study.arms import ARMS
+from study.baselines import BASELINES
+from study.claims import CLAIMS
+from study.datasets import DATASETS
+from study.pretraining import PRETRAINING
+from study.profiles import PROFILES
+from study.protocol import PROTOCOL
+from study.published import PUBLISHED
+
+STUDY = Study(
+    datasets=DATASETS,
+    arms=ARMS,
+    profiles=PROFILES,
+    claims=CLAIMS,
+    protocol=PROTOCOL,
+    pretraining=PRETRAINING,
+    baselines=BASELINES,
+    published=PUBLISHED,
+)
