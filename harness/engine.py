@@ -54,9 +54,11 @@ class Engine:
         """
         from harness.cells import run_cell  # noqa: PLC0415
         from harness.language_models import make_product  # noqa: PLC0415
+        from harness.memory import give_back_freed_memory  # noqa: PLC0415
 
         if current_source_digest() != source_digest():
             raise RuntimeError("the training code was changed while this run went on; start it again")
+        give_back_freed_memory()
 
         def progress(fraction: float, message: str) -> None:
             report(Event("progress", task.name, 0, message, fraction=fraction))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import platform
 
 # glibc's malloc.h
@@ -20,10 +21,20 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether it was done; False where the C library is another.
     """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    library = ctypes.CDLL(None)
-    return all(
+    library = _glibc()
+    return library is not None and all(
         library.mallopt(option, value) == 1
         for option, value in ((_TRIM_THRESHOLD, _LARGEST), (_TOP_PAD, _STEP), (_MMAP_MAX, 0))
     )
+
+
+def give_back_freed_memory() -> None:
+    """Return to the system what the last task freed, so that the next one's peak is its own; glibc only."""
+    gc.collect()
+    library = _glibc()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

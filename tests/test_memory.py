@@ -22,6 +22,24 @@ for _ in range(20):
 print(faults() - before)
 """
 
+# Takes and frees 256 MiB, and prints by how many MiB the process has grown then.
+_GROWTH = """
+import torch
+from harness.memory import give_back_freed_memory, keep_freed_memory
+assert keep_freed_memory()
+pages = lambda: int(open("/proc/self/statm").read().split()[1])
+torch.ones(2**10)
+before = pages()
+[torch.ones(2**20) for _ in range(64)]
+{call}
+print((pages() - before) // 256)
+"""
+
+
+def growth(call: str) -> int:
+    done = subprocess.run([sys.executable, "-c", _GROWTH.format(call=call)], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
 
 def faults(call: str) -> int:
     done = subprocess.run([sys.executable, "-c", _FAULTS.format(call=call)], capture_output=True, text=True, check=True)
@@ -31,3 +49,9 @@ def faults(call: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_what_was_freed_is_used_again_without_asking_the_system() -> None:
     assert 4 * faults("assert keep_freed_memory()") < faults("pass")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_one_task_freed_does_not_count_for_the_next() -> None:
+    assert growth("pass") > 200
+    assert growth("give_back_freed_memory()") < 50
