@@ -1,9 +1,9 @@
 """The command line: one typer application that is given a study's declarations.
 
-What takes long to load is imported by the commands that need it: drawing, statistics, training.
-Every command reads declarations, the run store and the committed evidence, and writes to one place only:
-``run``, ``adopt``, ``reproduce`` and ``pretrain`` to the store, ``export`` to the evidence, ``report`` to its output
-folder and, where asked, to the paper's and the README beside it.
+Every command reads declarations, the run store and the committed evidence, and writes to one place only: ``run``,
+``adopt``, ``reproduce`` and ``pretrain`` to the store, those of ``harness.evidence_commands`` to the evidence,
+``report`` to its output folder and, where asked, to the paper's and the README beside it. What takes long to load
+(drawing, statistics, training) is imported by the commands that need it.
 """
 
 from __future__ import annotations
@@ -150,17 +150,22 @@ def reproduce(  # noqa: PLR0913
 ) -> None:
     """Run a profile, compare each cell with the committed record, and render the report.
 
-    A cell that drifted is shown, not an error: ``regress`` is the command that fails.
+    A committed record that the store has itself, adopted or exported, is not compared. A cell that drifted is shown,
+    not an error: ``regress`` is the command that fails.
     """
     from harness.regression import reproduction_lines  # noqa: PLC0415
-    from harness.reproduction import compare  # noqa: PLC0415
+    from harness.reproduction import compare, measured_anew  # noqa: PLC0415
 
     committed = evidence.committed(results)
     selection = Selection(profile, dataset, implementation, decay, arms=arm)
     ran, failed = _measure(
         context.obj, selection, (store, data, chosen_hardware(device, precision), workers), committed
     )
-    comparison = compare(ran, committed)
+    anew = measured_anew(ran, committed)
+    if known := len(ran) - len(anew):
+        line = f"not compared: {known} cells, which {store} has as the committed records themselves; "
+        Console().print(line + "give another --store to measure them", soft_wrap=True, highlight=False)
+    comparison = compare(anew, committed)
     for line in reproduction_lines(comparison):
         Console().print(line, soft_wrap=True, highlight=False)
     _render(context.obj, committed or ran, comparison, (results, output))

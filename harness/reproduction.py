@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.claims import family_of
@@ -33,6 +33,17 @@ class Comparison:
     committed: float | None
     interval: Interval | None
     seeds: int
+
+
+def measured_anew(records: Iterable[Record], committed: Iterable[Record]) -> tuple[Record, ...]:
+    """The ``records`` that are not the committed ones themselves, adopted or exported, which would agree by nature."""
+    known = {record.cell: _without_probabilities(record) for record in committed}
+    return tuple(record for record in records if _without_probabilities(record) != known.get(record.cell))
+
+
+def _without_probabilities(record: Record) -> Record:
+    """The record as it is whether or not its evidence keeps them."""
+    return replace(record, probabilities=None)
 
 
 def compare(new_records: Iterable[Record], committed_records: Iterable[Record]) -> tuple[Comparison, ...]:

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # worker processes import this module too, and need nothing of it
-    from harness.command_line import main
-    from study.declaration import STUDY
+from harness.command_line import main
+from harness.study_definition import Study
+from study.arms import ARMS
+from study.baselines import BASELINES
+from study.claims import CLAIMS
+from study.datasets import DATASETS
+from study.pretraining import PRETRAINING
+from study.profiles import PROFILES
+from study.protocol import PROTOCOL
+from study.published import PUBLISHED
 
+STUDY = Study(
+    datasets=DATASETS,
+    arms=ARMS,
+    profiles=PROFILES,
+    claims=CLAIMS,
+    protocol=PROTOCOL,
+    pretraining=PRETRAINING,
+    baselines=BASELINES,
+    published=PUBLISHED,
+)
+
+if __name__ == "__main__":
     main(STUDY)

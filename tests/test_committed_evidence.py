@@ -20,7 +20,7 @@ from harness.report.readme import END, README
 from harness.report_inputs import report_inputs
 from harness.reproduction import compare
 from harness.specification import cell_id
-from study.declaration import STUDY
+from study.__main__ import STUDY
 from study.recipes import COMPACT
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,7 +10,7 @@ from harness.campaign import Selection, planned
 from harness.coverage import Coverage, coverage
 from harness.record import Record
 from harness.specification import Cell, cell_id
-from study.declaration import STUDY
+from study.__main__ import STUDY
 
 PROFILE = STUDY.profiles["agreement"]
 SMALL = replace(STUDY, profiles={"agreement": PROFILE})

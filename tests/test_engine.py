@@ -55,6 +55,19 @@ def test_progress_rises_to_one_and_ends_with_the_error(world: Tiny, engine: Engi
     assert "loss" in mine[0].message
 
 
+def test_each_task_starts_without_the_memory_that_earlier_ones_freed(
+    world: Tiny, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr("harness.memory.give_back_freed_memory", lambda: order.append("memory"))
+    tasks = plan_tasks([world.cell(LAST)], Hardware())
+    with as_in_a_worker(engine):
+        for task in tasks:
+            engine.execute(task, lambda _: order.append("progress"))
+    assert order.count("memory") == len(tasks)
+    assert order[0] == "memory"
+
+
 def test_a_record_is_never_made_twice(world: Tiny, engine: Engine) -> None:
     *stages, cell = plan_tasks([world.cell(LAST)], Hardware())
     with as_in_a_worker(engine):

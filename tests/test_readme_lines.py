@@ -19,7 +19,7 @@ from harness.corpus.sources import Sources
 from harness.corpus.splits import split
 from harness.plan import plan
 from harness.specification import Arm, Dataset
-from study.declaration import STUDY
+from study.__main__ import STUDY
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -71,9 +71,8 @@ def test_the_lines_work_where_the_readme_puts_them(tmp_path: Path, arm: str | No
     insert(tmp_path / "study/arms.py", r"^DECAYS = .*\n", DECAY_LINE)
     insert(tmp_path / "study/arms.py", r"^ARMS = \{\n.*\n    for arm in \(\n", f"        {ARM_LINE},")
     insert(tmp_path / "study/datasets.py", r"^_DATASETS = \(\n", f"    {DATASET_LINE},")
+    code = "from study.__main__ import STUDY, main; assert 'rt-2k' in STUDY.datasets; main(STUDY)"
     paths = f"import sys; sys.path[:0] = {[str(tmp_path), str(ROOT)]!r}; "
-    code = "from harness.command_line import main; from study.declaration import STUDY; "
-    code += "assert 'rt-2k' in STUDY.datasets; main(STUDY)"
     chosen = ["--arm", arm] if arm else []
     command = [sys.executable, "-c", paths + code, "plan", "--profile", "full", *chosen]
     places = ["--store", str(tmp_path / "store"), "--results", str(tmp_path / "none")]

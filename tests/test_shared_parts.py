@@ -39,12 +39,13 @@ def test_a_record_is_found_at_its_line_below_the_parts(tmp_path):
         assert json.loads(lines(path)[place.line - 1])["cell"] == name
 
 
-def test_a_text_that_looks_like_a_part_is_kept(tmp_path):
-    title = '{"part":"0123456789ab"}'
+@pytest.mark.parametrize("text", ['{"part":"0123456789ab"}', '"environment":null', '"result":{"rates":1}'])
+def test_a_text_that_looks_like_a_part_or_its_place_is_kept(tmp_path, text):
     record = RECORDS[0]
-    dataset = replace(record.specification.dataset, title=title)
-    export([replace(record, specification=replace(record.specification, dataset=dataset))], tmp_path)
-    assert load(tmp_path)[0].specification.dataset.title == title
+    inputs = replace(record.inputs, corpus=text, dropped={text: 1})
+    record = replace(record, inputs=inputs, result=replace(record.result, displacement={text: 1.0}), finished=text)
+    export([record], tmp_path)
+    assert load(tmp_path) == (record,)
 
 
 def test_a_part_that_was_changed_is_refused_by_file_and_line(tmp_path):

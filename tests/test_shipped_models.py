@@ -10,7 +10,7 @@ from harness.campaign import MODELS
 from harness.language_models import shipped_model
 from harness.specification import Recipe, ShippedModel
 from harness.weights import EMBEDDING
-from study.declaration import STUDY
+from study.__main__ import STUDY
 from study.pretraining import SHORTER
 
 MOST_BYTES = 12 * 2**20

@@ -14,8 +14,8 @@ from harness.statistics import smallest_sign_flip_p
 from harness.study_definition import Profile, Sweep
 from harness.unfreezing import trainable_groups
 from harness.verdicts import comparisons, evaluate
+from study.__main__ import STUDY
 from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS, with_decay
-from study.declaration import STUDY
 
 each_profile = pytest.mark.parametrize("name", sorted(STUDY.profiles))
 

@@ -46,7 +46,8 @@ def repeated_cells(
     """Compare each set of repeated cells with the committed ones; cells that differ in the repetition alone together.
 
     Raises:
-        EvidenceError: when a repeated cell has no committed record, or one that is declared otherwise.
+        EvidenceError: when a repeated cell has no committed record, or one that is declared otherwise, or is that
+            record itself.
     """
     committed = {record.cell: record for record in records}
     groups: dict[Condition, list[tuple[Record, Record]]] = {}
@@ -58,6 +59,8 @@ def repeated_cells(
                     f"{AGAIN}/{name}: {record.cell} is not a committed cell as it is declared; measure that one again, "
                     "or take this one out"
                 )
+            if other.finished == record.finished and other.environment == record.environment:
+                raise EvidenceError(f"{AGAIN}/{name}: {record.cell} is the committed record itself; take it out")
             cell = replace(record.specification, repetition=0)
             same_code = other.inputs.source == record.inputs.source
             condition = Condition(name, cell, (_where(other), _where(record)), same_code)

@@ -141,7 +141,7 @@ def _bytes(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     buffer = io.BytesIO()
     with figure_style():
         if figure.get_layout_engine() is not None:
-            figure.draw_without_rendering()  # places the panels; saving would place them again, and draw all twice
-            figure.set_layout_engine("none")
+            figure.draw_without_rendering()  # places the panels; saving would place them again each time
+            figure.set_layout_engine(None)
         figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
     return buffer.getvalue()

@@ -55,7 +55,8 @@ class ReportInputs:
 
     By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
     of records of the same cells, measured in another precision or elsewhere. ``products`` are the general language
-    models, by digest. What follows from all this is found once, when it is first asked for.
+    models, by digest. What follows from all this is found once, when it is first asked for; a figure is laid out when
+    it is first saved, and not changed after that.
     """
 
     records: tuple[Record, ...]

@@ -93,8 +93,8 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
         kind = next((kind for kind in KINDS if plate.name.startswith(kind)), None)
         if kind is not None and plate.name in inputs.drawings:
             files[f"figures/{plate.name}.svg"] = inputs.drawings[plate.name].decode()
-            told = {"kind": kind, "recipe": plate.recipe}
-            captions.append({**told, "file": f"figures/{plate.name}.svg", "caption": plate.caption})
+            file = f"figures/{plate.name}.svg"
+            captions.append({"kind": kind, "recipe": plate.recipe, "file": file, "caption": plate.caption})
     return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}
 
 

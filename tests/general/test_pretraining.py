@@ -31,7 +31,7 @@ from harness.quantised import dequantise, quantise
 from harness.scratch.models import LanguageModel
 from harness.specification import Direction, Dropouts, Hardware, ModelSize, Optimization, ShippedModel
 from harness.weights import EMBEDDING, WeightsError, load, weights_digest
-from study.declaration import STUDY
+from study.__main__ import STUDY
 
 WORDS = tuple(f"wörd-{number}" for number in range(50))
 EVALUATION = {"wikipedia": 130, "wikitext-validation": 90, "wikitext-test": 77}

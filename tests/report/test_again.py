@@ -18,9 +18,13 @@ def finals(errors, precision="bfloat16", **of_cell):
     return [replace(record, environment=replace(record.environment, precision=precision)) for record in records]
 
 
+def repeats(errors, precision="bfloat16", **of_cell):
+    return [replace(record, finished="2031-01-01T00:00:00+00:00") for record in finals(errors, precision, **of_cell)]
+
+
 def test_each_family_is_compared_with_its_own_committed_cells():
     committed = [*finals([0.20, 0.22, 0.24, 0.26]), *finals([0.5, 0.5], decay=1.0)]
-    repeated = finals([0.201, 0.219, 0.24, 0.261], precision="float32")
+    repeated = repeats([0.201, 0.219, 0.24, 0.261], precision="float32")
     (row,) = repeated_cells({"float32": repeated}, committed, MARGIN)
     assert (row.pairs, row.condition.cell.arm.decay) == (4, 2.6)
     assert row.mean == pytest.approx(0.00025)
@@ -33,21 +37,21 @@ def test_each_family_is_compared_with_its_own_committed_cells():
 
 def test_identical_cells_are_counted():
     committed = finals([0.20, 0.22, 0.24])
-    repeated = [*finals([0.20, 0.22]), *finals([0.2, 0.2, 0.3])[2:]]
+    repeated = [*repeats([0.20, 0.22]), *repeats([0.2, 0.2, 0.3])[2:]]
     (row,) = repeated_cells({"again": repeated}, committed, MARGIN)
     assert (row.pairs, row.identical) == (3, 2)
 
 
 def test_one_pair_says_nothing_of_the_margin():
-    (row,) = repeated_cells({"again": finals([0.2])}, finals([0.2]), MARGIN)
+    (row,) = repeated_cells({"again": repeats([0.2])}, finals([0.2]), MARGIN)
     assert row.p is None
 
 
 def test_other_rates_machines_and_code_are_rows_of_their_own():
     committed = [*finals([0.2, 0.3]), *finals([0.4, 0.5], rate=0.016)]
-    first, second = finals([0.2, 0.3])
+    first, second = repeats([0.2, 0.3])
     second = replace(second, environment=replace(second.environment, processor="another"))
-    third, fourth = finals([0.4, 0.5], rate=0.016)
+    third, fourth = repeats([0.4, 0.5], rate=0.016)
     fourth = replace(fourth, inputs=replace(fourth.inputs, source="other"))
     rows = repeated_cells({"again": [first, second, third, fourth]}, committed, MARGIN)
     assert [row.pairs for row in rows] == [1, 1, 1, 1]
@@ -57,11 +61,17 @@ def test_other_rates_machines_and_code_are_rows_of_their_own():
 
 def test_a_cell_that_is_not_committed_as_it_is_declared_is_an_error():
     with pytest.raises(EvidenceError, match=r"seed-1 is not a committed cell"):
-        repeated_cells({"again": finals([0.2, 0.3])}, finals([0.2]), MARGIN)
+        repeated_cells({"again": repeats([0.2, 0.3])}, finals([0.2]), MARGIN)
     (record,) = finals([0.2])
     other = replace(record.specification, recipe=replace(record.specification.recipe, direction="backward"))
     with pytest.raises(EvidenceError, match=r"seed-0 is not a committed cell"):
         repeated_cells({"again": [replace(record, specification=other)]}, [record], MARGIN)
+
+
+def test_a_committed_record_is_not_set_beside_itself():
+    committed = finals([0.2, 0.3])
+    with pytest.raises(EvidenceError, match=r"again/copied: .*seed-1 is the committed record itself; take it out"):
+        repeated_cells({"copied": [*repeats([0.2]), committed[1]]}, committed, MARGIN)
 
 
 def test_each_folder_is_a_set_and_none_are_none(tmp_path):

@@ -17,7 +17,7 @@ from harness.report.origins import address, commands
 from harness.report.page import render
 from harness.report_inputs import report_inputs
 from harness.specification import cell_id
-from study.declaration import STUDY
+from study.__main__ import STUDY
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = evidence.load(ROOT / "results")

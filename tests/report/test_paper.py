@@ -19,8 +19,8 @@ from harness.report.page import ReportInputs
 from harness.report.paper import PaperError, build, compile_paper
 from harness.report.readme import END, START, generated_part
 from harness.specification import Baseline, cell_id
+from study.__main__ import STUDY
 from study.claims import CLAIMS
-from study.declaration import STUDY
 
 SOURCE = Path(harness.report.__file__).parents[2] / "paper"
 PROTOCOL = Protocol((100, 101), (0, 1, 2), 0.005)
