@@ -31,8 +31,8 @@ def keep_freed_memory() -> bool:
 def give_back_freed_memory() -> None:
     """Return to the system what the last task freed, so that the next one's peak is its own; glibc only.
 
-    To be called between tasks: what lives then, modules above all, is not searched for garbage again, which takes longer
-    than the rest.
+    To be called between tasks: what lives then, modules above all, is not searched for garbage again, which takes
+    longer than the rest.
     """
     gc.collect()
     gc.freeze()
