@@ -141,7 +141,7 @@ def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[
     fitting = [record for record in new if record.specification == cells[record.cell]]
     for record in fitting:
         store.write_record(record)
-    if left := [record.cell for record in new if record not in fitting]:
+    if left := [record.cell for record in new if record.specification != cells[record.cell]]:
         line = "%d committed records are of another specification than the study's, first %s; a run measures them anew"
         _LOG.warning(line, len(left), left[0])
     return tuple(record.cell for record in fitting)
