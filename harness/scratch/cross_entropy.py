@@ -2,7 +2,8 @@
 
 At a vocabulary of 10,000 the decoder costs more than the LSTMs below it. Autograd's way keeps logits, their
 log-softmax and its gradient, each (tokens, words); here one chunk of them lives at a time, and since
-∂loss/∂logits = softmax − one-hot, the forward pass leaves the gradients ready.
+∂loss/∂logits = softmax − one-hot, the forward pass leaves the gradients ready. The products that take them to the
+inputs and the weight wait for several chunks, since each of them reads the weight, or adds to all of its gradient.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from harness.precision import full_precision, product_dtype
 
 CHUNK_BYTES = 4 * 2**20  # of logits; larger chunks leave the cache, smaller ones make poor matrix products
-# However many words there are: each chunk reads all weights, and adds to the gradient of all.
+# However many words there are: each chunk reads all weights.
 LEAST_ROWS = 96
+HELD_BYTES = 32 * 2**20  # of gradients by logits, in the products' precision, that wait for them
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -35,22 +37,28 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 def _loss_and_gradients(inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The mean loss, and its gradients by inputs, weight and bias, in the precision of ``bias``."""
-    rows = max(LEAST_ROWS, CHUNK_BYTES // (bias.element_size() * len(weight)))
+    rows, held = _rows(CHUNK_BYTES, bias), _rows(HELD_BYTES, weight)
     into_inputs, into_weight, into_bias = (
         torch.zeros_like(tensor, dtype=bias.dtype) for tensor in (inputs, weight, bias)
     )
     total = bias.new_zeros(())
-    for start in range(0, len(inputs), rows):
-        part, wanted = inputs[start : start + rows], targets[start : start + rows, None]
-        logits = (part @ weight.t()).to(bias.dtype).add_(bias)
-        loss, excess = softmax_less_one_hot_(logits, wanted)
-        total += loss
-        into_bias += excess.sum(dim=0)
-        excess = excess.to(weight.dtype)
-        into_inputs[start : start + rows] = excess @ weight
+    for part, wanted, into in zip(*(torch.split(t, held) for t in (inputs, targets, into_inputs)), strict=True):
+        excess = part.new_empty(len(part), len(weight))
+        for some, words, into_logits in zip(*(torch.split(t, rows) for t in (part, wanted, excess)), strict=True):
+            logits = (some @ weight.t()).to(bias.dtype).add_(bias)
+            loss, gradient = softmax_less_one_hot_(logits, words[:, None])
+            total += loss
+            into_bias += gradient.sum(dim=0)
+            into_logits.copy_(gradient)
+        into.copy_(excess @ weight)
         into_weight += excess.t() @ part
     scale = 1 / len(inputs)
     return total * scale, [into_inputs.mul_(scale), into_weight.mul_(scale), into_bias.mul_(scale)]
+
+
+def _rows(limit: int, like: Tensor) -> int:
+    """How many rows, with a number of the precision of ``like`` for each word, stay below a limit in bytes."""
+    return max(LEAST_ROWS, limit // (like.element_size() * len(like)))
 
 
 def softmax_less_one_hot_(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

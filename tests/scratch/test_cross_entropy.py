@@ -48,26 +48,36 @@ def test_loss_and_gradients_are_torchs(size: tuple[int, int, int]) -> None:
     assert_same_as_torch(problem(*size))
 
 
+def limit(monkeypatch: pytest.MonkeyPatch, words: int, rows: int, held: int, least: int = 1) -> None:
+    """Let chunks be of ``rows`` float64 logits for each word, and as many as make ``held`` rows wait for the products."""
+    monkeypatch.setattr(cross_entropy, "LEAST_ROWS", least)
+    monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", rows * words * 8)
+    monkeypatch.setattr(cross_entropy, "HELD_BYTES", held * words * 8)
+
+
+@pytest.mark.parametrize("held", [0, 1, 4, 6, 10])
 @pytest.mark.parametrize("rows", [0, 1, 3, 5, 10])
-def test_chunks_change_nothing_with_or_without_a_remainder(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    words, bytes_a_number = 11, 8
-    monkeypatch.setattr(cross_entropy, "LEAST_ROWS", 1)
-    monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", rows * words * bytes_a_number)
+def test_chunks_change_nothing_with_or_without_a_remainder(
+    monkeypatch: pytest.MonkeyPatch, rows: int, held: int
+) -> None:
+    words = 11
+    limit(monkeypatch, words, rows, held)
     assert_same_as_torch(problem(10, 4, words))
 
 
 class LargestTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes how many numbers the largest tensor has that any operation returns."""
+    """Notes how many numbers the largest tensor has, of one precision or of any, that any operation returns."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: torch.dtype | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.dtype = dtype
         self.numbers = 0
 
     def __torch_dispatch__(
         self, operation: Any, types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         returned = operation(*args, **(kwargs or {}))
-        if isinstance(returned, Tensor):
+        if isinstance(returned, Tensor) and self.dtype in (None, returned.dtype):
             self.numbers = max(self.numbers, returned.numel())
         return returned
 
@@ -78,22 +88,29 @@ def test_the_logits_never_lie_in_memory_as_a_whole(monkeypatch: pytest.MonkeyPat
     with LargestTensor() as plain:
         torch.autograd.backward(torchs(*given))
     assert plain.numbers == tokens * words
-    monkeypatch.setattr(cross_entropy, "LEAST_ROWS", 1)
-    monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", rows * words * 8)
+    limit(monkeypatch, words, rows, held=3 * rows)
     with LargestTensor() as chunked:
         torch.autograd.backward(linear_cross_entropy(*given))
-    assert chunked.numbers == rows * words
+    assert chunked.numbers == 3 * rows * words
 
 
 def test_a_large_vocabulary_does_not_make_chunks_of_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, width, words, rows = 90, 2, 64, 30
-    monkeypatch.setattr(cross_entropy, "LEAST_ROWS", rows)
-    monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", words * 8)
+    limit(monkeypatch, words, 1, held=1, least=rows)
     given = problem(tokens, width, words)
     with LargestTensor() as chunked:
         torch.autograd.backward(linear_cross_entropy(*given))
     assert chunked.numbers == rows * words
     assert_same_as_torch(given)
+
+
+def test_the_logits_in_full_precision_are_one_chunk_whatever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, width, words, rows = 90, 2, 64, 5
+    limit(monkeypatch, words, rows, held=tokens)
+    given = problem(tokens, width, words, torch.float32)
+    with LargestTensor(torch.float32) as chunked, torch.autocast("cpu", torch.bfloat16):
+        torch.autograd.backward(linear_cross_entropy(*given))
+    assert chunked.numbers == 2 * rows * words  # half the bytes a number that the limit was made for
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
