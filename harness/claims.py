@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from harness.record import Record
-from harness.specification import Implementation, Recipe, ShippedModel
+from harness.specification import Cell, Dataset, Implementation, Recipe, ShippedModel
 
 if TYPE_CHECKING:
     from harness.statistics import Interval
@@ -103,8 +103,9 @@ class Claim:
 class Verdict:
     """What the records say of a claim on one dataset and recipe.
 
-    ``interval`` is the 95 % BCa interval for superiority and the 90 % t interval otherwise; ``p`` is the Holm-adjusted
-    sign-flip p value, and that of the one or two one-sided t tests. They are absent where there are no data.
+    ``interval`` is the 95 % BCa interval for superiority and the 90 % t interval otherwise; ``p`` is that of the
+    sign-flip test, or of the one or two one-sided t tests, Holm-adjusted over the question. They are absent where there
+    are no data.
     """
 
     claim: Claim
@@ -127,6 +128,11 @@ def backward_of(recipe: str) -> str:
 def without_language_model(recipe: Recipe) -> Recipe:
     """What recipes share that differ in nothing but their general language model, its direction and their names."""
     return replace(recipe, name="", general=ShippedModel("", ""), direction="forward")
+
+
+def without_labels(dataset: Dataset) -> Dataset:
+    """What data sets share that differ in nothing but their budget of labels and their names."""
+    return replace(dataset, name="", title="", labels=None)
 
 
 def directions(side: Selector) -> tuple[Selector, ...]:
@@ -174,7 +180,11 @@ def without_unread(records: Iterable[Record], claims: Iterable[Claim], protocol:
 
 def family_of(record: Record) -> Family:
     """Name the family that a record belongs to."""
-    cell = record.specification
+    return family_of_cell(record.specification)
+
+
+def family_of_cell(cell: Cell) -> Family:
+    """Name the family that a cell belongs to."""
     return Family(cell.dataset.name, cell.recipe.name, cell.implementation, cell.arm.name, cell.arm.decay)
 
 

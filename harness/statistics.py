@@ -20,6 +20,7 @@ Interval = tuple[float, float]
 
 SEED = 1801
 RESAMPLES = 9999  # the sign-flip test is exact up to n = 13, where 2**n is smaller than this
+_HIGHEST_LEVEL = 1 - 1e-9  # of a bootstrap interval; at 1, which two pairs ask for, BCa is not defined
 _ROUNDING = 1e-12  # differences of fractions closer than this are the same number
 
 
@@ -36,8 +37,9 @@ class PairedDifference:
 def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> PairedDifference:
     """Estimate the mean of ``a - b``, both of shape (n,) and paired by position.
 
-    The interval is the bias-corrected and accelerated bootstrap (Efron 1987) and collapses to the mean where all
-    differences are equal. The test flips the signs of the differences; it is exact for n up to 13.
+    The interval is the bias-corrected and accelerated bootstrap (Efron 1987), at a level raised so that it covers as
+    often as it says for few pairs too (:func:`expanded_level`); it collapses to the mean where all differences are
+    equal. The test flips the signs of the differences; it is exact for n up to 13.
 
     Raises:
         ValueError: when the shapes differ, or a value is missing or not finite.
@@ -48,6 +50,17 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> PairedDifference:
         return PairedDifference(mean, None, 1.0, 1)
     interval = (mean, mean) if _constant(differences) else _bootstrap_interval(differences)
     return PairedDifference(mean, interval, _sign_flip_p(differences), len(differences))
+
+
+def expanded_level(n: int, level: float = 0.95) -> float:
+    """The level at which a bootstrap interval for a mean of ``n`` values, two at least, is as wide as ``level`` needs.
+
+    A bootstrap knows neither that the spread is estimated nor that it divides by n instead of n - 1. The level whose
+    normal quantile is t(n - 1) · sqrt(n / (n - 1)) makes up for both (Hesterberg 2015, the expanded percentile
+    interval).
+    """
+    quantile = stats.t.ppf(0.5 + level / 2, n - 1) * np.sqrt(n / (n - 1))
+    return float(min(1 - 2 * stats.norm.sf(quantile), _HIGHEST_LEVEL))
 
 
 def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval | None:
@@ -174,7 +187,12 @@ def _student_interval(sample: Values, level: float, scale: float) -> Interval:
 
 def _bootstrap_interval(differences: Values) -> Interval:
     interval = stats.bootstrap(
-        (differences,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(SEED)
+        (differences,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        method="BCa",
+        confidence_level=expanded_level(len(differences)),
+        rng=np.random.default_rng(SEED),
     ).confidence_interval
     return float(interval.low), float(interval.high)
 

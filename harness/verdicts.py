@@ -2,18 +2,18 @@
 
 Differences are left minus right, as fractions, paired by repetition.
 
+The p values of a question's verdicts, whatever their rule, are one family (Holm); they are adjusted first.
+
 Superior (left is lower):
-    held       the 95 % BCa interval lies below 0, and the sign-flip p value, Holm-adjusted over all superiority
-               verdicts of the same question, is at most 0.05;
-    failed     otherwise, the 95 % t interval lies above -margin, which excludes an advantage of that size. The t
-               interval, because a bootstrap interval is too short for few pairs;
+    held       the 95 % BCa interval lies below 0, and the sign-flip p value is at most 0.05;
+    failed     otherwise, the 95 % t interval lies above -margin, which excludes an advantage of that size;
     undecided  otherwise.
 Equivalent (left and right differ by less than the margin):
-    held       two one-sided t tests reject at 0.05 (the 90 % t interval lies within ±margin);
+    held       two one-sided t tests reject at 0.05;
     failed     the 95 % t interval lies wholly outside ±margin;
     undecided  otherwise.
 Not inferior (left is higher by less than the margin):
-    held       the one-sided t test rejects at 0.05 (the 90 % t interval lies below margin);
+    held       the one-sided t test rejects at 0.05;
     failed     the 95 % t interval lies above margin;
     undecided  otherwise.
 
@@ -23,12 +23,13 @@ whose base rate was chosen from fewer rates than others of their dataset and rec
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from harness.claims import Claim, Outcome, Place, Protocol, Verdict, directions
+from harness.claims import Claim, Place, Protocol, Verdict, directions, without_labels
 from harness.crossed import crossed_interval
 from harness.record import Record
 from harness.sample_size import pairs_for_difference, pairs_for_equivalence
@@ -50,40 +51,37 @@ def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Proto
         for claim in claims
         for place in (evidence.places if claim.places is None else claim.places)
     ]
-    verdicts = [verdict for verdict, _ in judged]
-    for question in dict.fromkeys(verdict.claim.question for verdict in verdicts):
-        _adjust(verdicts, judged, question, protocol)
-    return tuple(verdict if verdict.outcome == "undecided" else replace(verdict, deciding=None) for verdict in verdicts)
+    decided: dict[int, Verdict] = {}
+    for question in dict.fromkeys(verdict.claim.question for verdict, _ in judged):
+        decided |= _decided(judged, question, protocol)
+    return tuple(decided[index] for index in range(len(judged)))
 
 
-def comparisons(verdicts: Iterable[Verdict]) -> dict[str, int]:
-    """How many superiority verdicts each question has, measured or not: the size of its family of tests."""
-    counts: dict[str, int] = {}
-    for verdict in verdicts:
-        if verdict.claim.kind == "superior":
-            counts[verdict.claim.question] = counts.get(verdict.claim.question, 0) + 1
-    return counts
+def largest_family(verdicts: Iterable[Verdict]) -> int:
+    """The most verdicts, measured or not, of a question about superiority, whose sign-flip p values come in steps."""
+    verdicts = tuple(verdicts)
+    stepped = {verdict.claim.question for verdict in verdicts if verdict.claim.kind == "superior"}
+    return max(Counter(v.claim.question for v in verdicts if v.claim.question in stepped).values(), default=0)
 
 
-def _adjust(
-    verdicts: list[Verdict], judged: Sequence[tuple[Verdict, Interval | None]], question: str, protocol: Protocol
-) -> None:
-    """Adjust the p values of a question's superiority verdicts, and decide them."""
-    family = [
-        index
-        for index, verdict in enumerate(verdicts)
-        if verdict.claim.kind == "superior" and verdict.claim.question == question
-    ]
+def _decided(
+    judged: Sequence[tuple[Verdict, Interval | None]], question: str, protocol: Protocol
+) -> dict[int, Verdict]:
+    """The verdicts of a question by their place among ``judged``, with adjusted p values, decided."""
+    family = [index for index, (verdict, _) in enumerate(judged) if verdict.claim.question == question]
     # A verdict without data counts with p = 1: what was not measured makes no other verdict easier.
-    raw = [verdicts[index].p for index in family]
-    for index, p in zip(family, holm([1.0 if p is None else p for p in raw]), strict=True):
+    raw = [1.0 if p is None else p for p in (judged[index][0].p for index in family)]
+    decided = {}
+    for index, p in zip(family, holm(raw), strict=True):
         verdict, outer = judged[index]
         if verdict.p is not None:
-            verdicts[index] = _superior(replace(verdict, p=p), outer, len(protocol.final_repetitions))
+            verdict = _decide(replace(verdict, p=p), outer, len(protocol.final_repetitions))
+        decided[index] = verdict
+    return decided
 
 
 def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> tuple[Verdict, Interval | None]:
-    """Judge before adjustment (superiority stays undecided); also return the 95 % t interval of the difference."""
+    """Judge before adjustment, all undecided; also return the 95 % t interval of the difference."""
     first, second = (values_of(side, place, evidence, protocol) for side in (claim.left, claim.right))
     shared = sorted(set(first) & set(second))
     if not shared:
@@ -106,16 +104,7 @@ def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -
     if claim.kind == "superior":
         return verdict, outer
     test = equivalence if claim.kind == "equivalent" else non_inferiority
-    p = test(left, right, claim.margin)
-    complete = estimate.n == len(protocol.final_repetitions)
-    outcome = _within(claim, p, outer) if complete and outer is not None else "undecided"
-    return replace(verdict, outcome=outcome, interval=mean_interval(differences, 0.9), p=p), outer
-
-
-def _within(claim: Claim, p: float, outer: Interval) -> Outcome:
-    """Decide a claim that a margin is kept, from its p value and the 95 % t interval."""
-    outside = outer[0] > claim.margin or (claim.kind == "equivalent" and outer[1] < -claim.margin)
-    return "held" if p <= SIGNIFICANCE else "failed" if outside else "undecided"
+    return replace(verdict, interval=mean_interval(differences, 0.9), p=test(left, right, claim.margin)), outer
 
 
 def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> Interval | None:
@@ -132,11 +121,7 @@ def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protoc
 
 def _same_items(sides: Iterable[Mapping[int, Record]]) -> bool:
     """Whether all were tested on the same texts: data sets that differ in nothing but labels and names."""
-    datasets = {
-        replace(record.specification.dataset, name="", title="", labels=None)
-        for side in sides
-        for record in side.values()
-    }
+    datasets = {without_labels(record.specification.dataset) for side in sides for record in side.values()}
     return len(datasets) == 1
 
 
@@ -156,9 +141,16 @@ def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> 
     return min((pairs for pairs in (hold, fail) if pairs is not None), default=None)
 
 
-def _superior(verdict: Verdict, outer: Interval | None, planned: int) -> Verdict:
+def _decide(verdict: Verdict, outer: Interval | None, planned: int) -> Verdict:
+    """Decide by the rules at the top of this module, from the adjusted p value and the 95 % t interval."""
     if verdict.n < planned or verdict.interval is None or outer is None or verdict.p is None:
         return verdict
-    if verdict.interval[1] < 0 and verdict.p <= SIGNIFICANCE:
-        return replace(verdict, outcome="held")
-    return replace(verdict, outcome="failed") if outer[0] > -verdict.claim.margin else verdict
+    kind, margin = verdict.claim.kind, verdict.claim.margin
+    excluded = {
+        "superior": outer[0] > -margin,
+        "equivalent": outer[0] > margin or outer[1] < -margin,
+        "not inferior": outer[0] > margin,
+    }
+    if verdict.p <= SIGNIFICANCE and (kind != "superior" or verdict.interval[1] < 0):
+        return replace(verdict, outcome="held", deciding=None)
+    return replace(verdict, outcome="failed", deciding=None) if excluded[kind] else verdict

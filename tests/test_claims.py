@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import gc
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from report.synthetic import cell, make_record
 
+from harness import statistics
 from harness.claims import (
     Claim,
     Family,
@@ -13,6 +17,7 @@ from harness.claims import (
     chosen_rates,
     final_records,
 )
+from harness.statistics import holm
 from harness.verdicts import evaluate
 from study.claims import CLAIMS
 from study.protocol import PROTOCOL
@@ -22,6 +27,8 @@ FAMILY = Family("rt-1k", "mini", "torch", "full+stlr", 2.6)
 LEFT, RIGHT = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
 SUPERIOR = Claim("s", "Left is better.", "superior", LEFT, RIGHT, 0.005)
 EQUIVALENT = Claim("e", "Both are the same.", "equivalent", LEFT, RIGHT, 0.005)
+NOT_INFERIOR = Claim("n", "Left is not worse.", "not inferior", LEFT, RIGHT, 0.005)
+RUNS = 200  # of a simulation
 NOISE = (0.001, -0.001, 0.002, 0.0, -0.002, 0.001, 0.0, 0.002, -0.001, -0.002)
 
 
@@ -140,6 +147,43 @@ def test_p_values_of_superiority_are_adjusted_over_all_datasets():
     assert (one.dataset, two.dataset) == ("rt-1k", "trec6")
     assert one.p == pytest.approx(2 * (alone.p or 0))
     assert one.p == pytest.approx(two.p)
+
+
+def test_p_values_of_all_rules_of_a_question_are_adjusted_together():
+    separate = [evaluate([claim], contrast(0.001), TEN)[0].p or 0 for claim in (EQUIVALENT, NOT_INFERIOR)]
+    together = [verdict.p for verdict in evaluate([EQUIVALENT, NOT_INFERIOR], contrast(0.001), TEN)]
+    assert together == pytest.approx(holm(separate))
+    assert together != pytest.approx(separate)
+    others = [replace(EQUIVALENT, question="another"), NOT_INFERIOR]
+    assert [verdict.p for verdict in evaluate(others, contrast(0.001), TEN)] == pytest.approx(separate)
+
+
+@pytest.mark.parametrize(
+    ("claim", "truth", "outcome"),
+    [
+        (SUPERIOR, 0.0, "held"),
+        (SUPERIOR, -0.005, "failed"),
+        (EQUIVALENT, 0.005, "held"),
+        (EQUIVALENT, -0.005, "failed"),
+        (NOT_INFERIOR, 0.005, "held"),
+        (NOT_INFERIOR, 0.005, "failed"),
+    ],
+)
+def test_a_verdict_is_wrong_at_most_one_time_in_twenty_over_the_data_sets_of_a_question(
+    monkeypatch, claim, truth, outcome
+):
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels collects at every adjustment
+    monkeypatch.setattr(statistics, "RESAMPLES", 1099)  # as many as make the sign-flip test of ten pairs exact
+    generator = np.random.default_rng(3)
+    names = ("rt-1k", "trec6") if outcome == "held" else ("rt-1k",)
+    wrong = 0
+    for _ in range(RUNS):
+        spread = generator.normal(0, 0.008, (len(names), 10))
+        records = [
+            record for name, noise in zip(names, spread, strict=True) for record in contrast(truth, noise, name=name)
+        ]
+        wrong += any(verdict.outcome == outcome for verdict in evaluate([claim], records, TEN))
+    assert wrong <= 0.05 * RUNS + 2 * math.sqrt(0.05 * 0.95 * RUNS)
 
 
 def test_the_adjustment_can_take_a_verdict_away():

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import statistics
 from harness.statistics import (
     area_under_error,
     equivalence,
+    expanded_level,
     holm,
     mean_interval,
     non_inferiority,
@@ -181,6 +183,30 @@ def test_the_area_under_error_weighs_each_rate_by_its_share_of_the_log_axis():
 def test_an_area_needs_two_positive_rates(rates, errors):
     with pytest.raises(ValueError, match="two or more positive rates"):
         area_under_error(rates, errors)
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean", "least"),
+    [
+        (lambda generator: generator.normal(0.01, 0.02, 10), 0.01, 0.92),  # without expansion it covers 0.90
+        (lambda generator: generator.exponential(0.02, 10), 0.02, 0.90),  # and 0.87
+    ],
+    ids=["normal", "skewed"],
+)
+def test_the_bootstrap_interval_of_ten_pairs_covers_the_mean_about_as_often_as_it_says(monkeypatch, draw, mean, least):
+    monkeypatch.setattr(statistics, "RESAMPLES", 1999)
+    generator = np.random.default_rng(11)
+    found = [paired_difference(draw(generator), np.zeros(10)).interval for _ in range(1000)]
+    coverage = np.mean([interval is not None and interval[0] <= mean <= interval[1] for interval in found])
+    assert least <= coverage <= 0.97
+
+
+def test_the_expanded_level_has_the_normal_quantile_that_makes_up_for_few_values():
+    # t(0.975; 9) = 2.262157; times sqrt(10 / 9) = 2.384523, of which a normal variable exceeds 0.00855
+    assert expanded_level(10) == pytest.approx(1 - 2 * 0.00855, abs=1e-5)
+    assert expanded_level(10_000) == pytest.approx(0.95, abs=1e-4)
+    interval = paired_difference([0.2, 0.3], [0.1, 0.1]).interval
+    assert interval == (pytest.approx(0.1), pytest.approx(0.2))
 
 
 def test_under_the_null_a_paired_difference_is_significant_at_most_one_time_in_twenty():

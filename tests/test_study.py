@@ -13,7 +13,7 @@ from harness.specification import Cell, cell_id
 from harness.statistics import smallest_sign_flip_p
 from harness.study_definition import Profile, Sweep
 from harness.unfreezing import trainable_groups
-from harness.verdicts import comparisons, evaluate
+from harness.verdicts import evaluate, largest_family
 from study.__main__ import STUDY
 from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS, with_decay
 
@@ -172,7 +172,6 @@ def test_an_arm_whose_rate_a_side_takes_is_tuned_on_the_rates_at_which_the_side_
             assert chooser == run.base_rates
 
 
-def test_every_question_can_be_answered_with_the_planned_pairs() -> None:
-    verdicts = evaluate(STUDY.claims, (), STUDY.protocol)
-    for question, tests in comparisons(verdicts).items():
-        assert tests * smallest_sign_flip_p(len(STUDY.protocol.final_repetitions)) <= 0.05, question
+def test_every_claim_of_superiority_can_be_held_with_the_planned_pairs() -> None:
+    tests = largest_family(evaluate(STUDY.claims, (), STUDY.protocol))
+    assert 0 < tests * smallest_sign_flip_p(len(STUDY.protocol.final_repetitions)) <= 0.05

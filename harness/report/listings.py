@@ -12,7 +12,7 @@ from harness.record import Environment, Record
 from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
 from harness.reproduction import Comparison
 from harness.statistics import smallest_sign_flip_p
-from harness.verdicts import comparisons
+from harness.verdicts import largest_family
 
 
 def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], planned: int) -> Table:
@@ -50,8 +50,8 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
     )
     caption = (
         "Differences in percentage points, paired by seed, of test error where the claim names nothing else. A lower "
-        "value is claimed: 95 % BCa interval, sign-flip test adjusted by Holm over the claims of one question. The "
-        "same value, or none that is higher, is claimed within the margin: 90 % t interval, one-sided t tests. "
+        "value is claimed: 95 % BCa interval, sign-flip test. The same value, or none that is higher, is claimed within "
+        "the margin: 90 % t interval, one-sided t tests. p is adjusted by Holm over the verdicts of one question. "
         "With fewer pairs than planned a claim is undecided. Would decide: pairs with which it would be decided at a "
         "power of 80 %, were all like these and without adjustment. Seeds and items: 95 % interval of the difference "
         "with other seeds and other test items. Made after: records of both sides, tuning included, that were made by "
@@ -63,7 +63,7 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
 
 def resolution_note(verdicts: Sequence[Verdict], protocol: Protocol) -> str | None:
     """Say that superiority cannot be shown where the planned pairs are too few for the sign-flip test, else nothing."""
-    largest = max(comparisons(verdicts).values(), default=0)
+    largest = largest_family(verdicts)
     planned = len(protocol.final_repetitions)
     smallest = min(1.0, largest * smallest_sign_flip_p(planned))
     if smallest <= 0.05:

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
 from harness.claim_history import Ages
-from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict
+from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict, without_labels
 from harness.record import Record
 from harness.report.beside_published import Kept, Repeated
 from harness.report.listings import commit_text, later_text
@@ -25,9 +25,9 @@ from harness.report.sweeps import sweep_numbers
 from harness.report.tables import ABSENT, bracketed, p_value, percent, points
 from harness.sample_size import MOST_PAIRS, POWER
 from harness.specification import Recipe, ShippedModel
-from harness.statistics import RESAMPLES, Interval, smallest_sign_flip_p
+from harness.statistics import RESAMPLES, Interval, expanded_level, smallest_sign_flip_p
 from harness.variance import crossed_errors
-from harness.verdicts import SIGNIFICANCE, comparisons
+from harness.verdicts import SIGNIFICANCE, largest_family
 
 Value = str | int | tuple[str, ...]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -80,6 +80,7 @@ def _study_numbers(summaries: Sequence[Summary], records: Sequence[Record], prot
         "study/families": len(summaries),
         "study/datasets": _distinct(record.specification.dataset.title for record in records),
         "study/datasets/count": len({record.specification.dataset.name for record in records}),
+        "study/datasets/texts": len({without_labels(record.specification.dataset) for record in records}),
         "study/core-hours": f"{hours:.1f}",
         "study/largest-ratio-error": f"{max((r.result.rates.largest_ratio_error for r in records), default=0.0):.1e}",
     }
@@ -100,7 +101,7 @@ def _environment_numbers(records: Iterable[Record]) -> dict[str, Value]:
 
 
 def _protocol_numbers(protocol: Protocol, verdicts: Sequence[Verdict]) -> dict[str, Value]:
-    largest = max(comparisons(verdicts).values(), default=0)
+    largest = largest_family(verdicts)
     planned = len(protocol.final_repetitions)
     return {
         "protocol/tuning-seeds": len(protocol.tuning_repetitions),
@@ -108,6 +109,7 @@ def _protocol_numbers(protocol: Protocol, verdicts: Sequence[Verdict]) -> dict[s
         "protocol/margin": f"{100 * protocol.margin:g}",
         "protocol/significance": f"{SIGNIFICANCE:g}",
         "protocol/resamples": f"{RESAMPLES:,}",
+        "protocol/expanded-level": f"{100 * expanded_level(planned):.1f}",
         "protocol/power": f"{100 * POWER:g}",
         "protocol/most-pairs": f"{MOST_PAIRS:,}",
         "protocol/comparisons": largest,

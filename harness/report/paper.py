@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typst
 
-from harness.report.every_cell import finals_table, tuning_table
+from harness.report.every_cell import crossed_table, finals_table, tuning_table
 from harness.report.faults import PaperError
 from harness.report.listings import datasets_table
 from harness.report.numbers import numbers, to_json
@@ -74,7 +74,8 @@ def texts(inputs: ReportInputs) -> dict[str, str]:
     tables = report_tables(inputs) | {
         "datasets": datasets_table(inputs.records),
         "tuning": tuning_table(summaries, inputs.records, inputs.protocol, inputs.titles),
-        "finals": finals_table(summaries, inputs.protocol, inputs.titles),
+        "finals": finals_table(summaries, inputs.records, inputs.protocol, inputs.titles),
+        "crossed": crossed_table(inputs.records, inputs.titles),
     }
     files = {NUMBERS: to_json(numbers(inputs))}
     for name, table in tables.items():

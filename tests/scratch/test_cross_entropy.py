@@ -49,7 +49,7 @@ def test_loss_and_gradients_are_torchs(size: tuple[int, int, int]) -> None:
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, words: int, rows: int, held: int, least: int = 1) -> None:
-    """Let chunks be of ``rows`` float64 logits for each word, and as many as make ``held`` rows wait for the products."""
+    """Let a chunk have ``rows`` rows of float64 logits, and ``held`` rows of them wait for the products."""
     monkeypatch.setattr(cross_entropy, "LEAST_ROWS", least)
     monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", rows * words * 8)
     monkeypatch.setattr(cross_entropy, "HELD_BYTES", held * words * 8)
