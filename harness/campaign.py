@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
 from rich.console import Console
 
+from harness.claims import Family
 from harness.corpus.sources import Sources, default_sources
 from harness.engine import Engine
 from harness.environment import source_digest
@@ -23,6 +24,7 @@ from harness.study_definition import Profile, Study, Sweep
 from harness.tasks import plan_tasks
 from harness.workplace import IMPLEMENTATIONS, Workplace
 
+CostKey = tuple[str, str, str]  # dataset, recipe and implementation
 _LOG = logging.getLogger(__name__)
 MODELS = Path(__file__).resolve().parent.parent / "study" / "models"
 
@@ -206,18 +208,44 @@ def show_plan(
             f"waits     {family.dataset}/{family.implementation}/{family.arm}/decay-{family.decay:g}: for tuning"
         )
     missing = [cell for cell in current.cells if cell_id(cell) not in stored]
-    console.print(f"{len(current.cells)} cells, {len(missing)} not in the store; {_estimate(missing, known.values())}")
+    later = len(selected_profile(study, selection).final_repetitions)
+    wait = f", {later * len(current.waiting)} more wait for tuning" if current.waiting else ""
+    wanted = [_cost_key(cell) for cell in missing] + [_family_key(family) for family in current.waiting] * later
+    estimate = _estimate(wanted, known.values())
+    total = f"{len(current.cells)} cells, {len(missing)} not in the store{wait}; {estimate}"
+    console.print(total, highlight=False, soft_wrap=True)
 
 
-def _estimate(cells: Sequence[Cell], records: Iterable[Record]) -> str:
-    """Core time of cells by the mean CPU seconds of records of the same dataset, recipe and implementation."""
-    measured: dict[tuple[str, str, str], list[float]] = {}
+def _estimate(wanted: Sequence[CostKey], records: Iterable[Record]) -> str:
+    """Core time of cells by the mean CPU seconds of records of the same dataset, recipe and implementation.
+
+    Where there are none, the other implementation's count, times what one costs to the other elsewhere.
+    """
+    spent: dict[CostKey, list[float]] = {}
     for record in records:
-        measured.setdefault(_cost_key(record.specification), []).append(record.cost.cpu_seconds)
-    costs = [mean(measured[_cost_key(cell)]) for cell in cells if _cost_key(cell) in measured]
-    unknown = f", {len(cells) - len(costs)} of unknown cost" if len(costs) < len(cells) else ""
-    return f"about {clock_text(sum(costs))} of core time{unknown}"
+        spent.setdefault(_cost_key(record.specification), []).append(record.cost.cpu_seconds)
+    costs = {key: mean(seconds) for key, seconds in spent.items()}
+    found = [cost for cost in (_cost(key, costs) for key in wanted) if cost is not None]
+    unknown = f", {len(wanted) - len(found)} of unknown cost" if len(found) < len(wanted) else ""
+    return f"about {clock_text(sum(found))} of core time{unknown}, language models not counted"
 
 
-def _cost_key(cell: Cell) -> tuple[str, str, str]:
+def _cost(key: CostKey, costs: Mapping[CostKey, float]) -> float | None:
+    if key in costs:
+        return costs[key]
+    dataset, recipe, implementation = key
+    ratios = [
+        (base * costs[where[0], where[1], implementation] / costs[where], where[1] != recipe)
+        for where in costs
+        if (base := costs.get((dataset, recipe, where[2]))) and (where[0], where[1], implementation) in costs
+    ]
+    same = [estimate for estimate, other_recipe in ratios if not other_recipe]
+    return mean(same) if same else mean([estimate for estimate, _ in ratios]) if ratios else None
+
+
+def _cost_key(cell: Cell) -> CostKey:
     return cell.dataset.name, cell.recipe.name, cell.implementation
+
+
+def _family_key(family: Family) -> CostKey:
+    return family.dataset, family.recipe, family.implementation

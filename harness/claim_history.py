@@ -7,6 +7,7 @@ the evidence, so that a report needs no history; ``study history`` writes it ane
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import subprocess
@@ -44,12 +45,13 @@ class Since:
 
 @dataclass(frozen=True)
 class History:
-    """By claim, since when; by the commit of records, the claims that stood in it as they do now."""
+    """By claim, since when and the digest of its rule; by the commit of records, the claims that stood in it as now."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     since: Mapping[str, Since] = field(default_factory=dict)
     standing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
 
 
 _HISTORY = TypeAdapter(History)
@@ -87,6 +89,7 @@ def from_git(claims: Iterable[Claim], records: Iterable[Record], root: Path = RO
     """
     if _git(root, "rev-parse", "--is-shallow-repository").strip() == "true":
         raise HistoryError(f"{root}: the clone is shallow; fetch its history with `git fetch --unshallow`")
+    claims = tuple(claims)
     now: dict[str, object] = {claim.name: _plain(claim_teller.rule(claim)) for claim in claims}
     names = set(now)
     if now != _claims_at(root, "HEAD"):
@@ -102,7 +105,12 @@ def from_git(claims: Iterable[Claim], records: Iterable[Record], root: Path = RO
         if changed == names:
             break
     standing = {commit: _same(now, _claims_at(root, commit)) for commit in {r.environment.commit for r in records}}
-    return History(since, standing)
+    return History(since, standing, {claim.name: rule_digest(claim) for claim in claims})
+
+
+def rule_digest(claim: Claim) -> str:
+    """SHA-256, in hexadecimal, of what decides a claim's verdicts: a history with another one is of another claim."""
+    return hashlib.sha256(json.dumps(claim_teller.rule(claim), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ class Verdict:
     p: float | None
     n: int
     with_items: Interval | None = None  # 95 %, over repetitions and test items at once
+    improvement: float | None = None  # probability that a run of the left side has a lower value than one of the right
     deciding: int | None = None  # pairs that would decide where it is undecided; None: decided, or no number would
 
 

@@ -1,4 +1,4 @@
-"""How much of each profile is measured: planned cells and records, by profile and data set."""
+"""How much of each profile, and of the baselines, is measured: planned cells and records, by data set."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.baseline_evidence import BaselineRecord
 from harness.campaign import Selection, planned
 from harness.record import Record
 from harness.specification import cell_id
@@ -22,8 +23,8 @@ class Coverage:
     measured: int
 
 
-def coverage(study: Study, records: Iterable[Record]) -> tuple[Coverage, ...]:
-    """One row for each profile and data set, in the order of the declarations."""
+def coverage(study: Study, records: Iterable[Record], baselines: Iterable[BaselineRecord]) -> tuple[Coverage, ...]:
+    """One row for each profile and data set, in the order of the declarations, and one for its linear baselines."""
     known = tuple(records)
     measured = {record.cell for record in known}
     rows: list[Coverage] = []
@@ -35,4 +36,5 @@ def coverage(study: Study, records: Iterable[Record]) -> tuple[Coverage, ...]:
             wanted[family.dataset] += len(profile.final_repetitions)
         datasets = dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps)
         rows += [Coverage(name, dataset, wanted[dataset], there[dataset]) for dataset in datasets]
-    return tuple(rows)
+    fitted = Counter(record.dataset.name for record in baselines if record.baseline in study.baselines)
+    return (*rows, *(Coverage("baselines", name, len(study.baselines), fitted[name]) for name in study.datasets))

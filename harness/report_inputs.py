@@ -20,6 +20,7 @@ def report_inputs(
 ) -> ReportInputs:
     """Gather the inputs of a report on ``records``; baselines and places are those in the folder ``results``."""
     full = planned(study, Selection("full"), records)
+    baselines = baseline_evidence.read(results / baseline_evidence.FILE)
     return ReportInputs(
         records=records,
         comparison=comparison,
@@ -27,14 +28,15 @@ def report_inputs(
         protocol=study.protocol,
         missing=evidence.missing(full.cells, records),
         titles={name: dataset.title for name, dataset in study.datasets.items()},
-        baselines=baseline_evidence.read(results / baseline_evidence.FILE),
+        baselines=baselines,
         published=study.published,
         places=evidence.places(results),
         profiles=profiles_by_cell(study, records),
-        coverage=coverage(study, records),
+        coverage=coverage(study, records, baselines),
         again=evidence.load_again(results),
         history=claim_history.read(results / claim_history.FILE),
         products=read_products(MODELS),
+        unshipped=study.unshipped,
     )
 
 

@@ -45,7 +45,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that is asked."""
+    """Everything that is asked; ``unshipped`` are the recipes of ``pretraining`` whose weights are not committed."""
 
     datasets: Mapping[str, Dataset]
     arms: Mapping[str, Arm]
@@ -55,3 +55,4 @@ class Study:
     pretraining: Mapping[str, PretrainingRecipe]
     baselines: tuple[Baseline, ...]
     published: Published
+    unshipped: frozenset[str] = frozenset()

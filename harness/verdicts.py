@@ -34,7 +34,15 @@ from harness.crossed import crossed_interval
 from harness.record import Record
 from harness.sample_size import pairs_for_difference, pairs_for_equivalence
 from harness.sides import Evidence, gather, records_of, rights_of, values_of
-from harness.statistics import Interval, equivalence, holm, mean_interval, non_inferiority, paired_difference
+from harness.statistics import (
+    Interval,
+    equivalence,
+    holm,
+    mean_interval,
+    non_inferiority,
+    paired_difference,
+    probability_of_improvement,
+)
 
 SIGNIFICANCE = 0.05
 
@@ -99,6 +107,7 @@ def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -
         estimate.p,
         estimate.n,
         with_items=_with_items(claim, place, evidence, protocol),
+        improvement=probability_of_improvement(left, right),
         deciding=_deciding_pairs(claim, differences, estimate.mean),
     )
     if claim.kind == "superior":

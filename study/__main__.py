@@ -8,7 +8,7 @@ from study.arms import ARMS
 from study.baselines import BASELINES
 from study.claims import CLAIMS
 from study.datasets import DATASETS
-from study.pretraining import PRETRAINING
+from study.pretraining import PRETRAINING, UNSHIPPED
 from study.profiles import PROFILES
 from study.protocol import PROTOCOL
 from study.published import PUBLISHED
@@ -22,6 +22,7 @@ STUDY = Study(
     pretraining=PRETRAINING,
     baselines=BASELINES,
     published=PUBLISHED,
+    unshipped=UNSHIPPED,
 )
 
 if __name__ == "__main__":

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from harness.specification import Baseline
 
-STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+# Both ends so far out that no data set should need more.
+STRENGTHS = (
+    *(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
+    *(1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0),
+)
 
 BASELINES = (
     Baseline("tf-idf+lr", "TF-IDF with logistic regression", "logistic-regression", STRENGTHS),

@@ -36,4 +36,5 @@ SHORTER = tuple(
     for name, parts in (("sixteenth", 16), ("quarter", 4))
 )
 
+UNSHIPPED = frozenset(recipe.name for recipe in SHORTER)
 PRETRAINING = {recipe.name: recipe for recipe in (FORWARD, BACKWARD, *SHORTER)}

@@ -121,14 +121,35 @@ def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
     assert [name for name, state in states.items() if state == "stored"] == [cell_id(world.cell())]
     assert len(states) == 8
     assert last.startswith("8 cells, 7 not in the store; about ")
-    assert last.endswith("of core time")
+    assert last.endswith("of core time, language models not counted")
 
 
 def test_the_plan_names_families_that_wait_for_tuning_and_unknown_costs(command: Command, tmp_path: Path) -> None:
     said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
     assert said.out.count("missing") == 4
     assert "waits     tiny-questions/torch/freez+stlr/decay-2.6: for tuning" in said.out
-    assert "4 of unknown cost" in said.out
+    assert "4 cells, 4 not in the store, 4 more wait for tuning; about 0:00 of core time, 8 of unknown cost" in said.out
+
+
+def test_the_plan_counts_waiting_cells_and_takes_a_missing_cost_from_the_other_implementation(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    name = {"full": "tiny-questions", "quick": "tiny-news"}
+    first = next(record for record in Store(world.folder / "store").records())
+    known = []
+    for dataset, implementation, seconds in (
+        (name["full"], "fastai", 30.0),
+        (name["quick"], "fastai", 90.0),
+        (name["quick"], "torch", 60.0),
+    ):
+        cell = replace(first.specification, dataset=world.study.datasets[dataset], implementation=implementation)
+        cell = replace(cell, repetition=77)
+        cost = replace(first.cost, cpu_seconds=seconds)
+        known.append(replace(first, cell=cell_id(cell), specification=cell, cost=cost))
+    evidence.export(known, tmp_path / "r")
+    said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
+    # 8 cells of torch at 30 · 60 / 90 seconds each
+    assert "4 more wait for tuning; about 2:40 of core time, language" in said.out
 
 
 def test_export_writes_sorted_files_once(world: Tiny, command: Command, tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def test_every_committed_file_is_what_its_records_are_written_as(committed: tupl
 
 def test_the_history_of_the_claims_covers_every_record(committed: tuple[Record, ...]) -> None:
     history = claim_history.read(ROOT / "results" / claim_history.FILE)
-    assert set(history.since) == {claim.name for claim in STUDY.claims}, "run: python -m study history"
+    rules = {claim.name: claim_history.rule_digest(claim) for claim in STUDY.claims}
+    assert history.rules == rules, "run: python -m study history"
+    assert set(history.since) == set(rules), "run: python -m study history"
     assert set(history.standing) == {record.environment.commit for record in committed}, "run: python -m study history"
 
 

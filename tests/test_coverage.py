@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from sample_record import a_record
 
+from harness.baseline_evidence import BaselineRecord
 from harness.campaign import Selection, planned
 from harness.coverage import Coverage, coverage
 from harness.record import Record
-from harness.specification import Cell, cell_id
+from harness.specification import Baseline, Cell, Dataset, cell_id
 from study.__main__ import STUDY
 
 PROFILE = STUDY.profiles["agreement"]
@@ -21,7 +22,7 @@ def measured(cell: Cell) -> Record:
 
 
 def of(records: list[Record], dataset: str = "trec6") -> Coverage:
-    (row,) = [row for row in coverage(SMALL, records) if row.dataset == dataset]
+    (row,) = [row for row in coverage(SMALL, records, ()) if (row.profile, row.dataset) == ("agreement", dataset)]
     return row
 
 
@@ -44,6 +45,20 @@ def test_a_record_of_another_data_set_or_rate_is_not_counted() -> None:
 
 
 def test_every_profile_and_data_set_has_a_row() -> None:
-    rows = coverage(STUDY, ())
-    assert {row.profile for row in rows} == set(STUDY.profiles)
+    rows = coverage(STUDY, (), ())
+    assert {row.profile for row in rows} == {*STUDY.profiles, "baselines"}
     assert all(row.planned > 0 for row in rows)
+
+
+def test_a_baseline_counts_where_it_was_fitted_as_it_is_declared_now() -> None:
+    first, second = STUDY.baselines
+    old = replace(second, strengths=(1.0,))
+    fitted = [a_baseline(STUDY.datasets["trec6"], baseline) for baseline in (first, old)]
+    rows = {row.dataset: row for row in coverage(SMALL, (), fitted) if row.profile == "baselines"}
+    assert list(rows) == list(STUDY.datasets)
+    assert (rows["trec6"].planned, rows["trec6"].measured, rows["rt-1k"].measured) == (2, 1, 0)
+
+
+def a_baseline(dataset: Dataset, baseline: Baseline) -> BaselineRecord:
+    record = a_record()
+    return BaselineRecord(dataset, baseline, ((1.0, 0.2),), 1.0, (), "1.0", record.environment, record.finished)

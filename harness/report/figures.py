@@ -137,6 +137,16 @@ def _sweep_panel(axes: Axes, summaries: Sequence[Summary]) -> None:
                 "label": implementation,
             },
         )
+        best = min(rows, key=lambda summary: summary.test_error or 0.0)
+        axes.plot(
+            best.family.decay * (_OFFSET if index else 1 / _OFFSET),
+            100 * (best.test_error or 0.0),
+            marker="o",
+            markersize=9,
+            fillstyle="none",
+            linestyle="none",
+            color=SERIES[index],
+        )
     decay_axis(axes, sorted({summary.family.decay for summary in summaries}))
 
 

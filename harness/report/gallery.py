@@ -114,7 +114,7 @@ def _comparing_plates(
         Plate(
             "error-against-decay",
             f"Test error against decay, arm {arm}, each at its own best base rate. Points are means over the final "
-            "seeds, bars 95 % t intervals; the dotted line marks the uniform rate.",
+            "seeds, bars 95 % t intervals; a ring marks the lowest mean, the dotted line the uniform rate.",
             figures.error_against_decay(swept, titles),
             "final repetitions",
         ),

@@ -27,6 +27,7 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
         Column("Difference", numeric=True),
         Column("Interval", numeric=True),
         Column("p", numeric=True),
+        Column("Lower", numeric=True),
         Column("Pairs", numeric=True),
         Column("Would decide", numeric=True),
         Column("Seeds and items", numeric=True),
@@ -41,6 +42,7 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
             points(verdict.difference),
             bracketed(verdict.interval, signed=True),
             p_value(verdict.p),
+            ABSENT if verdict.improvement is None else f"{verdict.improvement:.2f}",
             f"{verdict.n}" if verdict.n == planned else f"{verdict.n} of {planned}",
             ABSENT if verdict.deciding is None else f"{verdict.deciding}",
             bracketed(verdict.with_items, signed=True),
@@ -50,8 +52,9 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
     )
     caption = (
         "Differences in percentage points, paired by seed, of test error where the claim names nothing else. A lower "
-        "value is claimed: 95 % BCa interval, sign-flip test. The same value, or none that is higher, is claimed within "
-        "the margin: 90 % t interval, one-sided t tests. p is adjusted by Holm over the verdicts of one question. "
+        "value is claimed: 95 % BCa interval, sign-flip test. The same value, or none that is higher, is claimed "
+        "within the margin: 90 % t interval, one-sided t tests. p is adjusted by Holm over the verdicts of a question. "
+        "Lower: how often a run of the first side has a lower value than a run of the second, of all pairs of runs. "
         "With fewer pairs than planned a claim is undecided. Would decide: pairs with which it would be decided at a "
         "power of 80 %, were all like these and without adjustment. Seeds and items: 95 % interval of the difference "
         "with other seeds and other test items. Made after: records of both sides, tuning included, that were made by "
@@ -122,11 +125,12 @@ def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
 
 
 def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table:
-    """Build one row for each profile and data set: how many of its cells are measured."""
+    """Build one row for each profile and data set: how many of its cells, or linear baselines, are measured."""
     columns = (Column("Profile"), Column("Dataset"), Column("Planned", numeric=True), Column("Measured", numeric=True))
     caption = (
         "Cells of each profile: as many as are declared, final repetitions whose base rate is still to be chosen "
-        "included, and those that have a record. A cell may belong to several profiles."
+        "included, and those that have a record. A cell may belong to several profiles. In the last rows, linear "
+        "baselines."
     )
     cells = ((row.profile, titles.get(row.dataset, row.dataset), row.planned, row.measured) for row in rows)
     return Table(caption, columns, tuple((*names, f"{wanted}", f"{there}") for *names, wanted, there in cells))

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from harness.evidence import Place
 from harness.record import Environment, Record
+from harness.specification import ShippedModel
 
-RUN = ".nox/shared/bin/python -m study run"
+STUDY = ".nox/shared/bin/python -m study"
 
 
 def address(place: Place, output: Path) -> str:
@@ -18,12 +19,25 @@ def address(place: Place, output: Path) -> str:
     return quote(Path(os.path.relpath(place.path, output)).as_posix())
 
 
-def commands(profiles: Mapping[str, str], records: Iterable[Record]) -> dict[str, str]:
-    """Write the command for each cell that a profile has; one with a record runs on the hardware that it names."""
-    hardware = {record.cell: _hardware(record.environment) for record in records}
+def commands(
+    profiles: Mapping[str, str], records: Iterable[Record], unshipped: frozenset[str] = frozenset()
+) -> dict[str, str]:
+    """Write the command for each cell that a profile has; one with a record runs on the hardware that it names.
+
+    Where its language model is among the ``unshipped``, a command that trains that model goes before.
+    """
+    known = {record.cell: record for record in records}
     return {
-        cell: f"{RUN} --profile {profile} --cell {cell}{hardware.get(cell, '')}" for cell, profile in profiles.items()
+        cell: f"{_first(known.get(cell), unshipped)}{STUDY} run --profile {profile} --cell {cell}"
+        f"{_hardware(known[cell].environment) if cell in known else ''}"
+        for cell, profile in profiles.items()
     }
+
+
+def _first(record: Record | None, unshipped: frozenset[str]) -> str:
+    general = record.specification.recipe.general if record else None
+    name = general.name if isinstance(general, ShippedModel) else ""
+    return f"{STUDY} pretrain {name} && " if name in unshipped else ""
 
 
 def _hardware(environment: Environment) -> str:

@@ -55,8 +55,8 @@ class ReportInputs:
 
     By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
     of records of the same cells, measured in another precision or elsewhere. ``products`` are the general language
-    models, by digest. What follows from all this is found once, when it is first asked for; a figure is laid out when
-    it is first saved, and not changed after that.
+    models, by digest, and ``unshipped`` those that have to be trained first, by name. What follows from all this is
+    found once, when it is first asked for; a figure is laid out when it is first saved, and not changed after that.
     """
 
     records: tuple[Record, ...]
@@ -73,6 +73,7 @@ class ReportInputs:
     again: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
     history: History = field(default_factory=History)
     products: Mapping[str, Product] = field(default_factory=dict)
+    unshipped: frozenset[str] = frozenset()
 
     @cached_property
     def summaries(self) -> tuple[Summary, ...]:
@@ -183,7 +184,7 @@ def _cells(inputs: ReportInputs, output: Path) -> dict[str, object]:
     return {
         "cells": cells_table(inputs.records, inputs.places),
         "addresses": {cell: address(place, output) for cell, place in inputs.places.items()},
-        "commands": commands(inputs.profiles, inputs.records),
+        "commands": commands(inputs.profiles, inputs.records, inputs.unshipped),
     }
 
 

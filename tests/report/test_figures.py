@@ -28,6 +28,15 @@ def test_the_sweep_draws_the_mean_errors_of_the_summaries_in_percent():
     assert drawn == pytest.approx([100 * s.test_error for s in RT if s.family.implementation == "torch"])
 
 
+def test_a_ring_marks_the_lowest_mean_of_each_implementation():
+    figure = error_against_decay(RT, {})
+    assert figure is not None
+    rings = [line for line in figure.axes[0].lines if line.get_fillstyle() == "none"]
+    found = [(s.family.implementation, s.test_error) for s in RT]
+    lowest = [100 * min(error for name, error in found if name == one) for one in ("torch", "fastai")]
+    assert sorted(float(line.get_ydata()[0]) for line in rings) == pytest.approx(sorted(lowest))
+
+
 def test_series_differ_in_colour_and_in_marker():
     figure = error_against_decay(RT, {})
     assert figure is not None

@@ -56,9 +56,20 @@ def test_a_dataset_that_differs_in_more_than_its_labels_does_not_count():
     assert budgets(records("rt-1k", 1000, (0.1,)), records("rt-200", 200, (0.2,), validation=99)) == ()
 
 
-def test_a_dataset_that_uses_all_labels_and_other_decays_are_left_out():
-    whole, other = records("rt-all", None, (0.1,)), records("rt-200", 200, (0.2,), decay=4.19)
-    assert budgets(records("rt-1k", 1000, (0.1,)), whole, other) == ()
+def test_other_decays_are_left_out():
+    assert budgets(records("rt-1k", 1000, (0.1,)), records("rt-200", 200, (0.2,), decay=4.19)) == ()
+
+
+def test_all_labels_stand_to_the_right_of_every_number():
+    figure = low_shot(
+        budgets(records("rt-all", None, (0.1,)), records("rt-1k", 1000, (0.2,)), records("rt-50", 50, (0.3,)))
+    )
+    assert figure is not None
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["50", "1,000", "all"]
+    (line,) = (container.lines[0] for container in axes.containers)
+    assert line.get_ydata() == pytest.approx([30, 20, 10])
+    assert list(line.get_xdata()) == sorted(line.get_xdata())
 
 
 def test_implementations_have_panels_of_their_own():

@@ -57,7 +57,8 @@ def test_the_command_of_a_row_names_a_profile_whose_plan_has_the_cell(rows):
     plans = {name: planned(STUDY, Selection(name), COMMITTED).cells for name in STUDY.profiles}
     ids = {name: set(map(cell_id, cells)) for name, cells in plans.items()}
     for row in rows:
-        program, *arguments = shlex.split(row.command)
+        *_, command = row.command.split(" && ")
+        program, *arguments = shlex.split(command)
         assert (program, arguments[:3]) == (".nox/shared/bin/python", ["-m", "study", "run"])
         options = dict(zip(arguments[3::2], arguments[4::2], strict=True))
         assert options["--cell"] == row.cell
@@ -81,6 +82,16 @@ def test_a_cell_runs_again_on_the_hardware_of_its_record():
     found = commands({record.cell: "full" for record in records}, records)
     ends = [found[record.cell].partition(record.cell)[2] for record in records]
     assert ends == ["", " --device cuda:1", " --device cuda --precision bfloat16"]
+
+
+def test_a_model_that_does_not_ship_is_trained_before_its_cell_runs(rows):
+    for row in rows:
+        recipe = row.cell.split("/")[1]
+        before = [part.split()[-2:] for part in row.command.split(" && ")[:-1]]
+        part = recipe.removeprefix("compact-")
+        model = [["pretrain", f"wikipedia-forward-{part}"]] if part in ("sixteenth", "quarter") else []
+        assert before == model
+        assert all((ROOT / f"study/models/{name}.json").exists() for _, name in before)
 
 
 def test_a_file_is_addressed_relative_to_the_page():

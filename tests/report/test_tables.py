@@ -104,7 +104,16 @@ def test_verdicts_name_the_pairs_that_are_missing():
     rows = verdicts_table(verdicts, [Ages(2, 1)] * len(verdicts), {}, planned=2).rows
     assert {row[-1] for row in rows} == {"1 of 2"}
     assert {row[2] for row in rows} == {"undecided", "no data"}
-    assert {row[6] for row in rows} == {"0 of 2", "1 of 2"}
+    assert {row[7] for row in rows} == {"0 of 2", "1 of 2"}
+
+
+def test_a_verdict_states_how_often_a_run_of_the_first_side_is_lower():
+    errors = {2.6: (0.1, 0.3), 1.0: (0.2, 0.4)}  # of four pairs three are won
+    records = [make_record(cell(decay=d, repetition=n), error=e) for d in errors for n, e in enumerate(errors[d])]
+    claim = next(claim for claim in CLAIMS if claim.name == "discriminative-beats-uniform-torch")
+    verdicts = evaluate([claim], records, PROTOCOL)
+    row, *_ = verdicts_table(verdicts, [Ages(4, 4)] * len(verdicts), {}, planned=2).rows
+    assert row[6] == "0.75"
 
 
 @pytest.mark.parametrize(("planned", "possible"), [(6, False), (7, True)])
