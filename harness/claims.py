@@ -100,6 +100,14 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Deciding:
+    """The fewest pairs with which an undecided claim would be decided, and how."""
+
+    pairs: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the records say of a claim on one dataset and recipe.
 
@@ -118,7 +126,7 @@ class Verdict:
     n: int
     with_items: Interval | None = None  # 95 %, over repetitions and test items at once
     improvement: float | None = None  # probability that a run of the left side has a lower value than one of the right
-    deciding: int | None = None  # pairs that would decide where it is undecided; None: decided, or no number would
+    deciding: Deciding | None = None  # were all pairs like these; None: decided, or no number would decide
 
 
 def backward_of(recipe: str) -> str:

@@ -29,7 +29,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.claims import Claim, Place, Protocol, Verdict, directions, without_labels
+from harness.claims import Claim, Deciding, Outcome, Place, Protocol, Verdict, directions, without_labels
 from harness.crossed import crossed_interval
 from harness.record import Record
 from harness.sample_size import pairs_for_difference, pairs_for_equivalence
@@ -134,7 +134,7 @@ def _same_items(sides: Iterable[Mapping[int, Record]]) -> bool:
     return len(datasets) == 1
 
 
-def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> int | None:
+def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> Deciding | None:
     """Fewest pairs that would hold or fail the claim, were further ones like these, before Holm's adjustment."""
     margin = claim.margin
     if claim.kind == "superior":
@@ -147,7 +147,9 @@ def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> 
     else:
         hold = pairs_for_difference(differences, from_value=margin, sides=1) if mean < margin else None
         fail = pairs_for_difference(differences, from_value=margin) if mean > margin else None
-    return min((pairs for pairs in (hold, fail) if pairs is not None), default=None)
+    ways: tuple[tuple[int | None, Outcome], ...] = ((hold, "held"), (fail, "failed"))
+    found = [Deciding(pairs, outcome) for pairs, outcome in ways if pairs is not None]
+    return min(found, key=lambda way: way.pairs, default=None)
 
 
 def _decide(verdict: Verdict, outer: Interval | None, planned: int) -> Verdict:

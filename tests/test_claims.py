@@ -230,7 +230,8 @@ def test_an_undecided_verdict_says_how_many_pairs_would_decide_and_a_decided_one
     (open_one,) = evaluate([SUPERIOR], wide, TEN)
     assert open_one.outcome == "undecided"
     # the spread over pairs is 5 * sd(NOISE) = 0.0077, an effect of 0.52: Cohen's tables say about 31 to 34 pairs
-    assert 25 <= (open_one.deciding or 0) <= 40
+    assert 25 <= open_one.deciding.pairs <= 40
+    assert open_one.deciding.outcome == "held"
     (closed,) = evaluate([SUPERIOR], contrast(-0.02), TEN)
     assert (closed.outcome, closed.deciding) == ("held", None)
 
@@ -240,8 +241,9 @@ def test_what_would_decide_equivalence_depends_on_where_the_mean_lies():
         evaluate([EQUIVALENT], contrast(mean, [4 * value for value in NOISE]), TEN)[0] for mean in (0.002, 0.009, 0.005)
     )
     assert {verdict.outcome for verdict in (inside, outside, edge)} == {"undecided"}
-    assert 10 < (inside.deciding or 0) < 60
-    assert 10 < (outside.deciding or 0) < 60
+    assert 10 < inside.deciding.pairs < 60
+    assert 10 < outside.deciding.pairs < 60
+    assert (inside.deciding.outcome, outside.deciding.outcome) == ("held", "failed")
     assert edge.deciding is None
 
 

@@ -176,7 +176,8 @@ def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
         f"{key}/side": _side(verdict.interval),
         f"{key}/p": p_value(verdict.p),
         f"{key}/pairs": verdict.n or ABSENT,
-        f"{key}/deciding": ABSENT if verdict.deciding is None else f"{verdict.deciding:,}",
+        f"{key}/deciding": ABSENT if verdict.deciding is None else f"{verdict.deciding.pairs:,}",
+        f"{key}/deciding/outcome": ABSENT if verdict.deciding is None else verdict.deciding.outcome,
         f"{key}/with-items": bracketed(verdict.with_items, signed=True),
     }
 

@@ -19,6 +19,9 @@ def sweep_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:
     sweeps = _sweeps(summaries)
     positions = Counter(_position(_lowest(rows).family.decay) for rows in sweeps.values())
     found: dict[str, Value] = {f"sweeps/lowest/{position}": positions[position] for position in POSITIONS}
+    contrasts = [contrast for contrast in map(_contrast, sweeps.values()) if contrast]
+    found["sweeps/contrasts"] = len(contrasts)
+    found["sweeps/contrasts/apart"] = sum(test * validation < 0 for test, validation in contrasts)
     found |= {"sweeps": tuple(sweeps), "sweeps/count": len(sweeps), "sweeps/arm": swept_arm(summaries) or ABSENT}
     for key, rows in sweeps.items():
         found |= {f"{key}/{name}": value for name, value in _sweep(rows).items()}
@@ -44,12 +47,12 @@ def _sweep(rows: Sequence[Summary]) -> dict[str, Value]:
         "decays": len(rows),
         "on-edge": sum(row.on_edge for row in rows),
         "lowest/decay": f"{lowest.family.decay:g}",
-        "lowest/error": _error(lowest),
         "lowest/difference": _difference(lowest, rows),
         "chosen/decay": f"{min(rows, key=lambda row: row.validation_error or 0.0).family.decay:g}",
     }
+    found["contrast"] = " / ".join(map(points, _contrast(rows))) or ABSENT
     for name, decay in (("uniform", UNIFORM), ("discriminative", DISCRIMINATIVE)):
-        row = next((row for row in rows if row.family.decay == decay), None)
+        row = _at(rows, decay)
         bottom, top = (ABSENT, ABSENT) if row is None else _moved(row)
         found |= {
             f"{name}/error": ABSENT if row is None else _error(row),
@@ -58,6 +61,22 @@ def _sweep(rows: Sequence[Summary]) -> dict[str, Value]:
             f"{name}/moved/top": top,
         }
     return found
+
+
+def _at(rows: Sequence[Summary], decay: float) -> Summary | None:
+    return next((row for row in rows if row.family.decay == decay), None)
+
+
+def _contrast(rows: Sequence[Summary]) -> tuple[float, ...]:
+    """Decay 2.6 minus the uniform rate, in mean test error and in mean validation error of the same runs."""
+    uniform, discriminative = _at(rows, UNIFORM), _at(rows, DISCRIMINATIVE)
+    if uniform is None or discriminative is None:
+        return ()
+    pairs = (
+        (discriminative.test_error, uniform.test_error),
+        (discriminative.validation_error, uniform.validation_error),
+    )
+    return tuple((one or 0.0) - (other or 0.0) for one, other in pairs)
 
 
 def _lowest(rows: Sequence[Summary]) -> Summary:
