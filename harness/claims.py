@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.statistics import Interval
 
 PRIMARY = "decay"  # the question that the study is named after
+AGREEMENT = "agreement"  # of the two implementations
 Outcome = Literal["held", "failed", "undecided", "no data"]
 Place = tuple[str, str]  # dataset and recipe
 Choice = Literal["lowest error", "least movement", "most movement"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.claims import Claim, Place, Selector
+from harness.claims import AGREEMENT, Claim, Place, Selector
 from study.arms import DECAYS
 from study.profiles import COMPACT_DATASETS, MINI_DATASETS, compact_recipe
 from study.protocol import PROTOCOL
@@ -145,7 +145,7 @@ CLAIMS = (
         _FASTAI,
         MARGIN,
         places=PLACES,
-        question="agreement",
+        question=AGREEMENT,
     ),
     Claim(
         "implementations-agree-uniform",
@@ -155,7 +155,7 @@ CLAIMS = (
         _FASTAI_UNIFORM,
         MARGIN,
         places=PLACES,
-        question="agreement",
+        question=AGREEMENT,
     ),
     Claim(
         "implementations-agree-on-the-effect",
@@ -165,7 +165,7 @@ CLAIMS = (
         replace(_FASTAI, less=_FASTAI_UNIFORM),
         MARGIN,
         places=PLACES,
-        question="agreement",
+        question=AGREEMENT,
     ),
     Claim(
         "both-directions-beat-one",

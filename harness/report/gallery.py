@@ -129,7 +129,7 @@ def _comparing_plates(
         Plate(
             "low-shot",
             "Test error against the number of labels, on data sets that differ in nothing else, at the uniform rate "
-            "and decay 2.6: means over the final seeds, 95 % t intervals. Data sets that use all labels are left out.",
+            "and decay 2.6: means over the final seeds, 95 % t intervals. All: however many there are, not to scale.",
             low_shot(label_budgets(summaries, titles)),
             "two data sets that differ only in their number of labels",
         ),
@@ -165,8 +165,9 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
     return (
         Plate(
             "agreement",
-            "The two implementations, all arms, paired by seed: difference against mean. Dashed lines are the 95 % "
-            "limits of agreement of single runs; the band is the equivalence margin, which is about their mean.",
+            "Difference between the implementations against their mean, a point for each final seed, each at its own "
+            "tuned base rate; solid mean, dashed 95 % limits of agreement of single runs. The band is the equivalence "
+            "margin, which is about a mean.",
             agreement(implementation_pairs(summaries), protocol.margin, titles),
             "an arm with final repetitions in both implementations",
         ),

@@ -51,15 +51,15 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
         for verdict, age in sorted(zip(verdicts, aged, strict=True), key=lambda judged: judged[0].outcome == "no data")
     )
     caption = (
-        "Differences in percentage points, paired by seed, of test error where the claim names nothing else. A lower "
-        "value is claimed: 95 % BCa interval, sign-flip test. The same value, or none that is higher, is claimed "
-        "within the margin: 90 % t interval, one-sided t tests. p is adjusted by Holm over the verdicts of a question. "
-        "Lower: how often a run of the first side has a lower value than a run of the second, of all pairs of runs. "
-        "With fewer pairs than planned a claim is undecided. Would decide: pairs with which it would be decided, and "
-        "how, at a power of 80 %, were all like these and without adjustment. Seeds and items: 95 % interval of the "
-        "difference with other seeds and other test items. Made after: records of both sides, tuning included, that were made by "
-        "code that had the claim as it is now; where these are not all, it was written or sharpened when others could "
-        "be known."
+        "Differences in percentage points, paired by seed, of test error where the claim names nothing else. A "
+        "lower value is claimed: 95 % BCa interval, sign-flip test. The same value, or none that is higher, is "
+        "claimed within the margin: 90 % t interval, one-sided t tests. p is adjusted by Holm over the verdicts of "
+        "a question. Lower: how often a run of the first side has a lower value than a run of the second, of all "
+        "pairs of runs. With fewer pairs than planned a claim is undecided. Would decide: pairs with which it would "
+        "be decided, and how, at a power of 80 %, were all like these and without adjustment. Seeds and items: 95 % "
+        "interval of the difference with other seeds and other test items. Made after: records of both sides, "
+        "tuning included, that were made by code that had the claim as it is now; where these are not all, it was "
+        "written or sharpened when others could be known."
     )
     return Table(caption, columns, rows)
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
 from harness.claim_history import Ages
-from harness.claims import PRIMARY, Claim, Outcome, Protocol, Verdict, without_labels
+from harness.claims import AGREEMENT, PRIMARY, Claim, Outcome, Protocol, Verdict, without_labels
 from harness.record import Record
 from harness.report.beside_published import Kept, Repeated
 from harness.report.listings import commit_text, later_text
 from harness.report.page import ReportInputs
 from harness.report.summaries import Summary
-from harness.report.sweeps import sweep_numbers
+from harness.report.sweeps import sweep_numbers, tuning_numbers
 from harness.report.tables import ABSENT, bracketed, p_value, percent, points
 from harness.sample_size import MOST_PAIRS, POWER
 from harness.specification import Recipe, ShippedModel
@@ -45,6 +45,7 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | _spread_numbers(summaries)
         | _recipe_numbers(records)
         | sweep_numbers(summaries)
+        | tuning_numbers(records, protocol)
         | _baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
         | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
@@ -75,6 +76,9 @@ def _study_numbers(summaries: Sequence[Summary], records: Sequence[Record], prot
         "study/cells/tuning": sum(r.specification.repetition in protocol.tuning_repetitions for r in records),
         "study/cells/final": sum(len(summary.finals) for summary in summaries),
         "study/cells/diverged": sum(record.result.outcome == "diverged" for record in records),
+        "study/cells/diverged/final": sum(
+            record.result.outcome == "diverged" for summary in summaries for record in summary.finals
+        ),
         "study/cells/torch": implementations["torch"],
         "study/cells/fastai": implementations["fastai"],
         "study/families": len(summaries),
@@ -123,6 +127,7 @@ def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> 
     found: dict[str, Value] = {f"outcomes/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
     primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
     found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
+    found["claims/agreement"] = tuple(name for name, claim in claims.items() if claim.question == AGREEMENT)
     for claim in claims.values():
         found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
     for verdict in verdicts:
@@ -145,7 +150,7 @@ def _age_numbers(aged: Sequence[Ages], verdicts: Sequence[Verdict]) -> dict[str,
 def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value]:
     key = f"claim/{claim.name}"
     counts = Counter(verdict.outcome for verdict in verdicts)
-    stated: tuple[Outcome, ...] = OUTCOMES if claim.question == PRIMARY else ("no data",)
+    stated: tuple[Outcome, ...] = OUTCOMES if claim.question in (PRIMARY, AGREEMENT) else ("no data",)
     found: dict[str, Value] = {f"{key}/{_slug(outcome)}": counts[outcome] for outcome in stated}
     return found | {
         f"{key}/sentence": claim.sentence,
@@ -213,12 +218,16 @@ def _spread_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:
     return found
 
 
-def _recipe_numbers(records: Iterable[Record]) -> dict[str, Value]:
+def _recipe_numbers(records: Sequence[Record]) -> dict[str, Value]:
+    precisions: dict[str, set[str]] = {}
+    for record in records:
+        precisions.setdefault(record.specification.recipe.name, set()).add(record.environment.precision)
     used = (record.specification.recipe for record in records)
     recipes = {recipe.name: recipe for recipe in used if recipe.crossing is None}
     found: dict[str, Value] = {"recipes": tuple(f"recipe/{name}" for name in sorted(recipes))}
     for name, recipe in recipes.items():
         found |= {f"recipe/{name}/{key}": value for key, value in _recipe(recipe).items()}
+        found[f"recipe/{name}/precision"] = ", ".join(sorted(precisions[name]))
     return found
 
 
@@ -253,6 +262,7 @@ def _baseline_numbers(baselines: Sequence[BaselineRecord], summaries: Sequence[S
             f"baseline/{name}/model": record.baseline.title,
             f"baseline/{name}/error": percent(error),
             f"baseline/{name}/fine-tuned": percent(min(tuned, default=None)),
+            f"baseline/{name}/linear-lower": int(error < min(tuned, default=0.0)),
         }
     return found
 

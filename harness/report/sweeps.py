@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from harness.claims import Family, Protocol, chosen_rates
+from harness.record import Record
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, difference_to_uniform, swept_arm
 from harness.report.tables import ABSENT, bracketed, percent, points, rate_text
 
@@ -22,10 +25,21 @@ def sweep_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:
     contrasts = [contrast for contrast in map(_contrast, sweeps.values()) if contrast]
     found["sweeps/contrasts"] = len(contrasts)
     found["sweeps/contrasts/apart"] = sum(test * validation < 0 for test, validation in contrasts)
+    found["sweeps/several-sittings"] = sum(len(_sittings(rows)) > 1 for rows in sweeps.values())
     found |= {"sweeps": tuple(sweeps), "sweeps/count": len(sweeps), "sweeps/arm": swept_arm(summaries) or ABSENT}
     for key, rows in sweeps.items():
         found |= {f"{key}/{name}": value for name, value in _sweep(rows).items()}
     return found
+
+
+def tuning_numbers(records: Iterable[Record], protocol: Protocol) -> dict[str, Value]:
+    """Count the families that were tuned, and those where its repetitions, each alone, would choose different rates."""
+    records = tuple(records)
+    choices: dict[Family, set[float]] = {}
+    for repetition in protocol.tuning_repetitions:
+        for family, rate in chosen_rates(records, replace(protocol, tuning_repetitions=(repetition,))).items():
+            choices.setdefault(family, set()).add(rate)
+    return {"tuning/families": len(choices), "tuning/apart": sum(len(rates) > 1 for rates in choices.values())}
 
 
 def _sweeps(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
@@ -77,6 +91,11 @@ def _contrast(rows: Sequence[Summary]) -> tuple[float, ...]:
         (discriminative.validation_error, uniform.validation_error),
     )
     return tuple((one or 0.0) - (other or 0.0) for one, other in pairs)
+
+
+def _sittings(rows: Sequence[Summary]) -> set[tuple[str, str]]:
+    """The processors, each with a digest of training code, that final repetitions of a sweep were made with."""
+    return {(record.environment.processor, record.inputs.source) for row in rows for record in row.finals}
 
 
 def _lowest(rows: Sequence[Summary]) -> Summary:

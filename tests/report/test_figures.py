@@ -86,14 +86,19 @@ def test_pairs_of_implementations_share_dataset_arm_decay_and_seed():
     assert pairs.fastai == pytest.approx((10, 20))
 
 
-def test_the_limits_of_agreement_are_196_standard_deviations_from_the_mean():
-    (pairs,) = implementation_pairs(RT)
-    figure = agreement([pairs], 0.005, {})
+def test_each_decay_has_its_own_mean_and_limits_of_agreement_at_196_standard_deviations():
+    pairs = implementation_pairs(RT)
+    assert [one.decay for one in pairs] == [0.62, 1.0, 2.6]
+    figure = agreement(pairs, 0.005, {})
     assert figure is not None
-    heights = [line.get_ydata()[0] for line in figure.axes[0].get_lines()[-3:]]
-    differences = np.subtract(pairs.torch, pairs.fastai)
-    half = 1.96 * differences.std(ddof=1)
-    assert heights == pytest.approx([differences.mean(), differences.mean() - half, differences.mean() + half])
+    lines = iter(figure.axes[0].get_lines()[1:])  # after that at 0
+    for one in pairs:
+        points, *levels = (next(lines) for _ in range(4))
+        differences = np.subtract(one.torch, one.fastai)
+        assert points.get_ydata() == pytest.approx(differences)
+        half = 1.96 * differences.std(ddof=1)
+        heights = [line.get_ydata()[0] for line in levels]
+        assert heights == pytest.approx([differences.mean(), differences.mean() - half, differences.mean() + half])
 
 
 def test_examples_show_each_arm_once_and_the_swept_arm_also_uniform():
