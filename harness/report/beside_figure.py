@@ -13,6 +13,8 @@ from harness.report.appearance import IMPLEMENTATION_COLOURS as COLOURS
 from harness.report.appearance import IMPLEMENTATION_MARKERS as MARKERS
 from harness.report.beside_published import Repeated
 
+HEADING = "Paper’s Table"
+
 
 @figure_style()
 def beside_published(rows: Sequence[Repeated], titles: Mapping[str, str]) -> Figure | None:
@@ -30,17 +32,17 @@ def beside_published(rows: Sequence[Repeated], titles: Mapping[str, str]) -> Fig
     axes.axvline(0, color="#777777", linewidth=0.9)
     labels: list[str] = []
     for table, dataset in groups:
-        labels.append(f"Table {table}, {titles.get(dataset, dataset)}")
+        labels.append(f"{HEADING} {table}, {titles.get(dataset, dataset)}")
         for row in measured:
             if (row.contrast.after.table, row.dataset) == (table, dataset):
                 _row(axes, len(labels), row)
                 labels.append(_label(row, len({other.way for other in measured})))
     axes.set_yticks(range(len(labels)), labels)
-    _bold_headings(axes, [label.startswith("Table ") for label in labels])
+    _bold_headings(axes, [label.startswith(HEADING) for label in labels])
     axes.set_ylim(height - 0.4, -0.7)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("change of validation error, points")
+    axes.set_xlabel("change of error, points")
     _legend(figure, measured)
     return figure
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from harness.record import Epoch, Record
 from harness.report.appearance import (
@@ -116,6 +116,9 @@ def displacement(summaries: Sequence[Summary]) -> Figure | None:
             decays = [summary.family.decay for summary in rows]
             axes.plot(decays, moved, color=shade(index, len(groups)), marker=marker(index), label=group)
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
         decay_axis(axes, sorted({summary.family.decay for summary in rows}))
         axes.set_title(implementation)
     shared_legend(figure, panels, 5 if len(implementations) > 1 else 3, title="layer group, lowest first")

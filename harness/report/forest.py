@@ -64,13 +64,14 @@ def forest(summaries: Sequence[Summary], margin: float, titles: Mapping[str, str
 def _rows(axes: Axes, contrasts: Sequence[Contrast], titles: Mapping[str, str]) -> None:
     """Draw a heading for each dataset and its rows below, from the top."""
     several_arms = len({contrast.summary.family.arm for contrast in contrasts}) > 1
+    several_sides = len({contrast.summary.family.implementation for contrast in contrasts}) > 1
     labels: list[str] = []
     for dataset in datasets_of(contrast.summary for contrast in contrasts):
         _heading(axes, len(labels), titles.get(dataset, dataset))
         labels.append("")
         for contrast in (contrast for contrast in contrasts if contrast.summary.family.dataset == dataset):
             _row(axes, len(labels), contrast)
-            labels.append(_label(contrast, several_arms))
+            labels.append(_label(contrast, several_arms, several_sides))
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylabel("arm, decay" if several_arms else "decay")
 
@@ -91,8 +92,9 @@ def _heading(axes: Axes, place: int, title: str) -> None:
     text.set_bbox(ground)
 
 
-def _label(contrast: Contrast, several_arms: bool) -> str:
-    """Name the row by its decay, and its arm where the figure has several; count the pairs where some are missing."""
+def _label(contrast: Contrast, several_arms: bool, several_sides: bool) -> str:
+    """Name the row by its decay, and by arm and implementation where the figure has several; count missing pairs."""
     summary, pairs = contrast.summary, contrast.difference.n
     name = f"{summary.family.arm}, {summary.family.decay:g}" if several_arms else f"{summary.family.decay:g}"
+    name += f", {summary.family.implementation}" if several_sides else ""
     return name if pairs == len(summary.finals) + len(summary.missing) else f"{name}, n = {pairs}"

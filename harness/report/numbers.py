@@ -277,7 +277,7 @@ def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str,
         found[f"{key}/measured"] = counts.total()
         for verdict in get_args(Kept):
             found[f"{key}/{verdict}"] = counts[verdict] if counts else ABSENT
-        found |= {f"{key}/title": f"Table {table}"}
+        found |= {f"{key}/title": f"Howard and Ruder’s Table {table}"}
     return found | {"published": tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in found))}
 
 

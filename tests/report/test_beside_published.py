@@ -109,5 +109,5 @@ def test_the_figure_has_a_point_of_the_paper_and_one_of_ours_for_each_measured_c
     found = {line.get_marker(): float(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 1}
     assert found == pytest.approx({"o": -3.0, "D": -0.65})
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["Table 7, Tomatoes, 1,000 labels", "full → full + discr"]
+    assert labels == ["Paper’s Table 7, Tomatoes, 1,000 labels", "full → full + discr"]
     assert beside_published(repeat_contrasts(PAPER, ()), {}) is None

@@ -24,7 +24,11 @@ def points(figure):
 def test_each_family_but_the_uniform_ones_has_a_row_below_the_heading_of_its_dataset():
     figure = forest(SUMMARIES, 0.005, {"rt-1k": "Tomatoes"})
     assert figure is not None
-    assert labels(figure) == ["", "0.62", "2.6", "0.62", "2.6"] * 2
+    assert (
+        labels(figure) == ["", *(f"{decay}, {name}" for name in ("torch", "fastai") for decay in ("0.62", "2.6"))] * 2
+    )
+    one = forest([s for s in SUMMARIES if s.family.implementation == "torch"], 0.005, {})
+    assert labels(one) == ["", "0.62", "2.6"] * 2
     assert [text.get_text() for text in figure.axes[0].texts] == ["Tomatoes", "trec6"]
     assert [row for row, *_ in points(figure)] == [1, 2, 3, 4, 6, 7, 8, 9]
 
