@@ -129,8 +129,12 @@ def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protoc
 
 
 def _same_items(sides: Iterable[Mapping[int, Record]]) -> bool:
-    """Whether all were tested on the same texts: data sets that differ in nothing but labels and names."""
-    datasets = {without_labels(record.specification.dataset) for side in sides for record in side.values()}
+    """Whether all were tested on the same texts: data sets that differ in nothing but names, labels and other text."""
+    datasets = {
+        replace(without_labels(record.specification.dataset), language_model_documents=None)
+        for side in sides
+        for record in side.values()
+    }
     return len(datasets) == 1
 
 

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 from harness.claims import AGREEMENT, Claim, Place, Selector
 from study.arms import DECAYS
-from study.profiles import COMPACT_DATASETS, MINI_DATASETS, compact_recipe
+from study.profiles import COMPACT_DATASETS, MINI_DATASETS, TRANSFER_DATASETS, compact_recipe
 from study.protocol import PROTOCOL
 from study.recipes import COMPACT, COMPACT_QUARTER, COMPACT_SIXTEENTH, MINI
 
 MARGIN = PROTOCOL.margin
 MOVEMENT_MARGIN = 0.05  # of a layer's own size
 MINI_PLACES: tuple[Place, ...] = tuple((dataset, MINI.name) for dataset in MINI_DATASETS)
-COMPACT_PLACES: tuple[Place, ...] = tuple((dataset, compact_recipe(dataset).name) for dataset in COMPACT_DATASETS)
+COMPACT_PLACES, TRANSFER_PLACES = (
+    tuple((dataset, compact_recipe(dataset).name) for dataset in datasets)
+    for datasets in (COMPACT_DATASETS, TRANSFER_DATASETS)
+)
 PLACES = MINI_PLACES + COMPACT_PLACES
 
 _TORCH, _TORCH_UNIFORM = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
@@ -33,8 +36,19 @@ CLAIMS = (
         _ULMFIT,
         _SCRATCH,
         MARGIN,
-        places=COMPACT_PLACES,
+        places=TRANSFER_PLACES,
         question="transfer",
+    ),
+    Claim(
+        "more-target-text-helps",
+        "Full ULMFiT has a lower test error from a language model that was fine-tuned on all of the data set's text "
+        "than from one that saw 5,000 documents of it.",
+        "superior",
+        _ULMFIT,
+        replace(_ULMFIT, dataset="imdb-1k"),
+        MARGIN,
+        places=(("imdb-1k-all-text", compact_recipe("imdb-1k-all-text").name),),
+        question="text",
     ),
     Claim(
         "discriminative-beats-uniform-torch",

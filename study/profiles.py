@@ -31,8 +31,9 @@ PAPER_RATES = (0.0025, 0.005, 0.01, 0.02)
 CROSSED_RATES = (0.04,)  # what tuning chose for the same arm, uncrossed
 MAIN_ARM = ARMS["full+stlr"]  # all layers at once: of the paper's arms the one that isolates the decay
 MINI_DATASETS = ("rt-1k", "imdb-pip-200", "trec6", "ag-1k", "imdb-1k")
-COMPACT_DATASETS = ("rt-1k", "trec6", "ag-1k", "imdb-1k")
-LONG_DOCUMENTS = ("imdb-1k",)
+COMPACT_DATASETS = ("rt-1k", "trec6", "ag-1k", "imdb-1k-all-text")
+TRANSFER_DATASETS = (*COMPACT_DATASETS, "imdb-1k")
+LONG_DOCUMENTS = ("imdb-1k-all-text", "imdb-1k")
 
 FULL_AND_SCRATCH = (("freez+stlr", (2.6,)), ("scratch", (1.0,)))  # ULMFiT as the paper has it, and none of it
 
@@ -110,7 +111,7 @@ PROFILES = {
         _tuned(
             "transfer",
             "full ULMFiT from the shipped language model against training from scratch",
-            (_compact(dataset, ARMS[arm], decays) for dataset in COMPACT_DATASETS for arm, decays in FULL_AND_SCRATCH),
+            (_compact(dataset, ARMS[arm], decays) for dataset in TRANSFER_DATASETS for arm, decays in FULL_AND_SCRATCH),
         ),
         _tuned(
             "compact",
@@ -175,7 +176,7 @@ PROFILES = {
             "the full-size model on the paper's data sets; needs a GPU and the data",
             (
                 Sweep(DATASETS[dataset], PAPER, "torch", MAIN_ARM, CORE_DECAYS, PAPER_RATES)
-                for dataset in ("imdb-1k", "trec6", "ag-1k")
+                for dataset in ("imdb-1k-all-text", "trec6", "ag-1k")
             ),
         ),
         _untuned(

@@ -6,7 +6,7 @@ from harness.published import Published, PublishedArm, PublishedContrast
 
 
 def _arm(table: str, name: str, ours: tuple[str, float], imdb: float, trec6: float, ag: float) -> PublishedArm:
-    return PublishedArm(table, name, *ours, {"imdb-1k": imdb, "trec6": trec6, "ag-1k": ag})
+    return PublishedArm(table, name, *ours, {"imdb-1k-all-text": imdb, "trec6": trec6, "ag-1k": ag})
 
 
 # Table 6 changes how the language model is fine-tuned; the classifier is always fine-tuned by freez + discr + stlr.
@@ -51,5 +51,5 @@ PUBLISHED = Published(
             (_FULL, _CHAIN_THAW),
         )
     ),
-    datasets={"imdb-1k": "IMDb", "trec6": "TREC-6", "ag-1k": "AG"},
+    datasets={"imdb-1k-all-text": "IMDb", "trec6": "TREC-6", "ag-1k": "AG"},
 )
