@@ -106,7 +106,8 @@ def measure(
 
     Raises:
         KeyboardInterrupt: on an interrupt, after the workers are gone; what is done is kept.
-        SpecificationError: when the store holds one of the cells made from another specification.
+        SpecificationError: when the store holds one of the cells made from another specification, or on another kind
+            of device or in another precision.
     """
     place.store.set_aside_broken()
     tried: set[str] = set()
@@ -116,6 +117,7 @@ def measure(
         current = planned(study, selection, records.values())
         ids = [cell_id(cell) for cell in current.cells]
         stored = stored_records(place.store, current.cells)
+        _refuse_other_hardware(stored, place)
         if tried.issuperset(ids):
             return Measurement(stored, failed | _still_waiting(current), None)
         tasks = needed_tasks([cell for cell in current.cells if cell_id(cell) not in failed], place)
@@ -188,8 +190,21 @@ def stored_records(store: Store, cells: Sequence[Cell]) -> tuple[Record, ...]:
     return tuple(records)
 
 
+def _refuse_other_hardware(records: Iterable[Record], place: Workplace) -> None:
+    """Pairs of repetitions are to differ in the arm, and not in arithmetic too."""
+    device, precision = place.hardware.device.partition(":")[0], place.hardware.precision
+    for record in records:
+        made = record.environment
+        if (made.device.partition(":")[0], made.precision) != (device, precision):
+            path = place.store.record_path(record.cell)
+            raise SpecificationError(
+                f"{path}: was made on {made.device} in {made.precision}, this run is on {device} in {precision}; "
+                "give its --device and --precision, or another folder with --store"
+            )
+
+
 class SpecificationError(ValueError):
-    """A stored record contradicts the declarations."""
+    """A stored record contradicts the declarations, or the hardware that the others are to run on."""
 
 
 def show_plan(

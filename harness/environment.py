@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import json
 import platform
 import resource
 import subprocess
@@ -33,6 +34,7 @@ TRAINING_SOURCES = (
     "harness/cells.py",
     "harness/language_models.py",
     "harness/corpus/encoding.py",
+    "harness/corpus/kept_arrays.py",
     "harness/corpus/splits.py",
     "harness/corpus/subsets.py",
     "harness/corpus/texts.py",
@@ -67,21 +69,31 @@ def current_source_digest() -> str:
 
 @functools.cache  # asked for before every task, of files that hardly ever change
 def normalised(source: str) -> str:
-    """Python source as its syntax tree prints it, docstrings removed."""
+    """Python source as its syntax tree without docstrings, in a form that no version of Python changes."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return json.dumps(_plain(tree))
+
+
+def _plain(node: object) -> object:
+    """A syntax tree as lists and texts, without empty fields, which differ between versions of Python."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [[name, _plain(value)] for name, value in ast.iter_fields(node) if value is not None and value != []]
+    return [type(node).__name__, *fields]
 
 
 @functools.cache
 def environment(hardware: Hardware, threads: int) -> Environment:
     """Describe this process's surroundings; a CUDA device is named in the result."""
-    commit = _git("rev-parse", "HEAD") or "unknown"
+    commit, changes = _git("rev-parse", "HEAD") or "unknown", _git("status", "--porcelain", "--", "harness", "study")
     return Environment(
         commit=commit,
-        modified=commit == "unknown" or bool(_git("status", "--porcelain", "--", "harness", "study")),
+        modified=commit == "unknown" or changes != "",
         python=platform.python_version(),
         torch=version("torch"),
         fastai=version("fastai"),
@@ -94,11 +106,12 @@ def environment(hardware: Hardware, threads: int) -> Environment:
     )
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str) -> str | None:
+    """What git says; None where it fails."""
     try:
         done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return ""
+        return None
     return done.stdout.strip()
 
 

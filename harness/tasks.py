@@ -76,7 +76,7 @@ def _shared_facts(stage: Stage, hardware: Hardware) -> dict[str, object]:
         "direction": stage.recipe.direction,
         "device": hardware.device.partition(":")[0],
         "precision": hardware.precision,
-        "versions": {name: version(name) for name in ("torch", "fastai", "numpy")},
+        "versions": {name: version(name) for name in ("torch", "fastai", "numpy", "spacy")},
         "source": source_digest(),
     }
 

@@ -77,7 +77,7 @@ def encoder_only(weights: Mapping[str, Tensor]) -> Weights:
 def match_vocabulary(weights: Weights, old: Sequence[str], new: Sequence[str]) -> Weights:
     """Carry a language model over to another vocabulary; new words get the mean embedding and the mean bias.
 
-    Source: Howard & Ruder 2018, section 4.1; fastai's ``match_embeds``.
+    Source: fastai's ``match_embeds``, which does as the authors' released script.
 
     Raises:
         WeightsError: when ``old`` does not have one word per embedding row.

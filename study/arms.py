@@ -46,8 +46,3 @@ ARMS = {
         *(_after(f"lm-decay-{decay:g}", replace(TUNED, decay=decay)) for decay in DECAYS if decay != TUNED.decay),
     )
 }
-
-
-def with_decay(arm: Arm, decay: float) -> Arm:
-    """The same arm with another decay factor: discriminative rates are a number, not another arm."""
-    return replace(arm, decay=decay)

@@ -194,6 +194,20 @@ def test_a_record_of_another_specification_is_refused_by_path(reference: Referen
     assert "--store" in str(caught.value)
 
 
+def test_a_record_of_another_precision_or_device_is_refused_before_anything_runs(
+    reference: Reference, tmp_path: Path
+) -> None:
+    first = next(iter(reference.place.store.records()))
+    for made in ({"precision": "bfloat16"}, {"device": "cuda:0: a card"}):
+        store = Store(tmp_path / next(iter(made)))
+        store.write_record(replace(first, environment=replace(first.environment, **made)))
+        with pytest.raises(SpecificationError, match=r"give its --device and --precision, or another folder") as caught:
+            measure(reference.world.study, WIDE, replace(reference.place, store=store), 1, ())
+        assert next(iter(made.values())) in str(caught.value)
+        assert str(store.record_path(first.cell)) in str(caught.value)
+        assert len(tuple(store.records())) == 1
+
+
 def test_stages_that_only_finished_cells_need_are_left_out(reference: Reference, tmp_path: Path) -> None:
     world, place = reference.world, reference.world.place(tmp_path / "store")
     cells = (world.cell(), world.cell(SCRATCH, dataset=world.study.datasets["tiny-news"]))

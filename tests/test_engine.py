@@ -92,6 +92,7 @@ def test_a_worker_has_one_thread_and_deterministic_kernels_only(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    torch.set_num_threads(2)
     with as_in_a_worker(engine):
         assert torch.get_num_threads() == 1
         assert torch.are_deterministic_algorithms_enabled()

@@ -15,7 +15,7 @@ from harness.study_definition import Profile, Sweep
 from harness.unfreezing import trainable_groups
 from harness.verdicts import evaluate, largest_family
 from study.__main__ import STUDY
-from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS, with_decay
+from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS
 
 each_profile = pytest.mark.parametrize("name", sorted(STUDY.profiles))
 
@@ -80,7 +80,7 @@ def test_adding_a_decay_to_a_sweep_adds_exactly_its_cells() -> None:
     added = set(all_cells(grown)) - set(all_cells(full))
     assert set(all_cells(full)) < set(all_cells(grown))
     assert {(cell.dataset, cell.implementation, cell.arm) for cell in added} == {
-        (first.dataset, first.implementation, with_decay(first.arm, 5.0))
+        (first.dataset, first.implementation, replace(first.arm, decay=5.0))
     }
     runs = len(first.base_rates) * len(full.tuning_repetitions) + len(full.final_repetitions)
     assert len(added) == runs

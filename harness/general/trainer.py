@@ -104,11 +104,15 @@ Report = Callable[[int, float], None]  # steps done, mean cross-entropy of late
 def train(run: Run, workers: int, report: Report) -> Checkpoint:
     """Train from the last checkpoint, or from the start, to the last step; returns where it ended.
 
+    There are no more workers than shards, and one on a GPU: processes that share its memory would have to wait for each
+    other's kernels.
+
     Raises:
         WeightsError: when the checkpoint is damaged or of another run.
         threading.BrokenBarrierError: when another worker process died.
         FloatingPointError: when the loss is not finite.
     """
+    workers = min(workers, run.recipe.shards) if run.hardware.device == "cpu" else 1
     board = _board(run, read_checkpoint(run.checkpoint, run.key))
     context = torch_multiprocessing.get_context("spawn")
     pipes = []

@@ -100,8 +100,9 @@ class _LanguageModelTrainer:
             loss, state = self._step(tokens.to(self.job.hardware.device), targets.to(self.job.hardware.device), state)
             loss_sum += loss.double() * targets.numel()
             seen += targets.numel()
+        mean = float(loss_sum) / seen
         self.seconds += time.perf_counter() - started
-        return float(loss_sum) / seen
+        return mean
 
     def _step(self, tokens: Tensor, targets: Tensor, state: list[LayerState]) -> tuple[Tensor, list[LayerState]]:
         with products_in(self.job.hardware):
@@ -181,8 +182,9 @@ class _ClassifierTrainer:
             loss = self._step(tokens.to(self.job.hardware.device), labels.to(self.job.hardware.device))
             loss_sum += loss.double() * len(labels)
             seen += len(labels)
+        mean = float(loss_sum) / seen
         self.seconds += time.perf_counter() - started
-        return float(loss_sum) / seen
+        return mean
 
     def _step(self, tokens: Tensor, labels: Tensor) -> Tensor:
         with products_in(self.job.hardware):
