@@ -110,6 +110,7 @@ def measure(
             of device or in another precision.
     """
     place.store.set_aside_broken()
+    _warn_of_guesses(planned(study, selection, (*committed, *place.store.records())))
     tried: set[str] = set()
     failed: dict[str, str] = {}
     while True:
@@ -153,12 +154,21 @@ def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[
 
 def _still_waiting(current: Plan) -> dict[str, str]:
     """Families whose final cells could not be planned, because tuning cells failed."""
-    return {
-        f"{family.dataset}/{family.recipe}/{family.implementation}/{family.arm}/decay-{family.decay:g}": (
-            "its final cells wait for tuning cells that failed"
+    return {_name(family): "its final cells wait for tuning cells that failed" for family in current.waiting}
+
+
+def _warn_of_guesses(current: Plan) -> None:
+    if current.guessed:
+        _LOG.warning(
+            "nothing has chosen a base rate for %d families, first %s: their cells run at the middle of the grid; "
+            "tune them with a profile that has tuning repetitions, or name the evidence that has with --results",
+            len(current.guessed),
+            _name(current.guessed[0]),
         )
-        for family in current.waiting
-    }
+
+
+def _name(family: Family) -> str:
+    return f"{family.dataset}/{family.recipe}/{family.implementation}/{family.arm}/decay-{family.decay:g}"
 
 
 def needed_tasks(cells: Sequence[Cell], place: Workplace) -> tuple[Task, ...]:
@@ -214,14 +224,13 @@ def show_plan(
     stored = {record.cell: record for record in store.records()}
     known = {record.cell: record for record in committed} | stored
     current = planned(study, selection, known.values())
+    _warn_of_guesses(current)
     for cell in current.cells:
         name = cell_id(cell)
         state = "stored" if name in stored else "committed" if name in known else "missing"
         console.print(f"{state:9} {name}", highlight=False, soft_wrap=True)
     for family in current.waiting:
-        console.print(
-            f"waits     {family.dataset}/{family.implementation}/{family.arm}/decay-{family.decay:g}: for tuning"
-        )
+        console.print(f"waits     {_name(family)}: for tuning")
     missing = [cell for cell in current.cells if cell_id(cell) not in stored]
     later = len(selected_profile(study, selection).final_repetitions)
     wait = f", {later * len(current.waiting)} more wait for tuning" if current.waiting else ""

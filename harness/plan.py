@@ -16,10 +16,14 @@ MOST_LISTED = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """Cells that can run now, and the families whose final cells wait for the tuning ones."""
+    """Cells that can run now, and the families whose final cells wait for the tuning ones.
+
+    ``guessed`` are those whose final cells run at the middle of the grid, because nothing has chosen their base rate.
+    """
 
     cells: tuple[Cell, ...]
     waiting: tuple[Family, ...]
+    guessed: tuple[Family, ...] = ()
 
 
 class UnknownNameError(ValueError):
@@ -57,6 +61,7 @@ def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Pla
     undone = {_family(cell) for cell in tuning if cell_id(cell) not in measured}
     rates = chosen_rates([record for record in known if _is_tuning(record, protocol)], protocol)
     waiting: list[Family] = []
+    guessed: list[Family] = []
     for sweep in tuned:
         for decay in sweep.decays:
             cell = _cell(sweep, decay, sweep.base_rates[len(sweep.base_rates) // 2], 0)
@@ -64,9 +69,11 @@ def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Pla
             if family in undone:
                 waiting.append(family)
                 continue
+            if family not in rates:
+                guessed.append(family)
             rate = rates.get(family, cell.base_rate)
             final += [replace(cell, base_rate=rate, repetition=number) for number in profile.final_repetitions]
-    return Plan(tuple(dict.fromkeys([*tuning, *final])), tuple(dict.fromkeys(waiting)))
+    return Plan(tuple(dict.fromkeys([*tuning, *final])), tuple(dict.fromkeys(waiting)), tuple(dict.fromkeys(guessed)))
 
 
 def _is_tuning(record: Record, protocol: Protocol) -> bool:

@@ -127,7 +127,7 @@ def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
 def test_the_plan_names_families_that_wait_for_tuning_and_unknown_costs(command: Command, tmp_path: Path) -> None:
     said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
     assert said.out.count("missing") == 4
-    assert "waits     tiny-questions/torch/freez+stlr/decay-2.6: for tuning" in said.out
+    assert "waits     tiny-questions/tiny/torch/freez+stlr/decay-2.6: for tuning" in said.out
     assert "4 cells, 4 not in the store, 4 more wait for tuning; about 0:00 of core time, 8 of unknown cost" in said.out
 
 

@@ -90,6 +90,7 @@ def test_a_profile_without_tuning_runs_at_the_committed_choice_else_in_the_middl
     assert found.waiting == ()
     assert finals(found.cells) == {1.0: {(0.01, n) for n in range(3)}, 2.6: {(0.02, n) for n in range(3)}}
     assert len(found.cells) == 6
+    assert found.guessed == (family(1.0),)
 
 
 def test_final_records_at_other_rates_choose_nothing() -> None:
