@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.specification import Baseline
 
-# Both ends so far out that no data set should need more.
+# Four powers of ten to either side of 1. A choice on the edge is marked (†) in the tables.
 STRENGTHS = (
     *(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
     *(1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0),
