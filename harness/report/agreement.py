@@ -72,7 +72,7 @@ def _draw(axes: Axes, pair: Pairs, index: int, title: str) -> None:
         marker=marker(index),
         markersize=3.5,
         alpha=0.8,
-        label=f"{title}, decay {pair.decay:g}: mean {mean:+.2f}{limits}".replace("-", "−"),
+        label=f"{title}, {pair.decay:g}: {mean:+.2f}{limits}".replace("-", "−"),
     )
     across = (float(middles.min()), float(middles.max()))
     axes.plot(across, (mean, mean), color=colour, linewidth=1.1)

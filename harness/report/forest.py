@@ -46,7 +46,7 @@ def forest(summaries: Sequence[Summary], margin: float, titles: Mapping[str, str
     if not contrasts:
         return None
     rows = len(contrasts) + len(datasets_of(contrast.summary for contrast in contrasts))
-    figure, panels = new_figure(1, 1, 0.9 + 0.17 * rows)
+    figure, panels = new_figure(1, 1, 0.9 + 0.14 * rows)
     axes = panels[0][0]
     axes.axvspan(-100 * margin, 100 * margin, color="#d9d9d9", zorder=0)
     axes.axvline(0, color="#777777", linewidth=0.9)
@@ -54,7 +54,7 @@ def forest(summaries: Sequence[Summary], margin: float, titles: Mapping[str, str
     axes.set_ylim(rows - 0.4, -0.7)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("difference in test error to decay 1, points")
+    axes.set_xlabel("difference to decay 1, points")
     names = dict.fromkeys(contrast.summary.family.implementation for contrast in contrasts)
     handles = [Line2D([], [], color=COLOURS[name], marker=MARKERS[name], label=name) for name in names]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)

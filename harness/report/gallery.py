@@ -113,8 +113,9 @@ def _comparing_plates(
     return (
         Plate(
             "error-against-decay",
-            f"Test error against decay, arm {arm}, each at its own best base rate. Points are means over the final "
-            "seeds, bars 95 % t intervals; a ring marks the lowest mean, the dotted line the uniform rate.",
+            f"Test error against decay, arm {arm}, each at the base rate that validation data chose. Points are means "
+            "over the final seeds, bars 95 % t intervals; a ring marks the lowest mean, the dotted line the uniform "
+            "rate.",
             figures.error_against_decay(swept, titles),
             "final repetitions",
         ),
@@ -166,8 +167,8 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
         Plate(
             "agreement",
             "Difference between the implementations against their mean, a point for each final seed, each at its own "
-            "tuned base rate; solid mean, dashed 95 % limits of agreement of single runs. The band is the equivalence "
-            "margin, which is about a mean.",
+            "tuned base rate. Solid lines: mean; dashed: 95 % limits of agreement of single runs; by decay in the "
+            "legend. The band is the equivalence margin, which is about a mean.",
             agreement(implementation_pairs(summaries), protocol.margin, titles),
             "an arm with final repetitions in both implementations",
         ),
