@@ -116,7 +116,8 @@ def displacement(summaries: Sequence[Summary]) -> Figure | None:
             decays = [summary.family.decay for summary in rows]
             axes.plot(decays, moved, color=shade(index, len(groups)), marker=marker(index), label=group)
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1000 else (1,), numticks=12))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_locator(NullLocator())
         decay_axis(axes, sorted({summary.family.decay for summary in rows}))

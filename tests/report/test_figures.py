@@ -77,6 +77,20 @@ def test_displacement_draws_one_line_for_each_group():
     assert [line.get_label() for line in figure.axes[0].get_lines()][:5] == list(GROUPS)
 
 
+@pytest.mark.parametrize("factor", [1.0, 1e-2, 1e-4])
+def test_displacement_has_labelled_ticks_however_far_layers_moved(factor):
+    records = [
+        replace(record, result=replace(record.result, displacement={"embedding": factor * 0.3 / decay, "head": 0.7}))
+        for decay in (1.0, 2.6)
+        for record in [make_record(cell(decay=decay))]
+    ]
+    figure = displacement(summarise(records, PROTOCOL))
+    assert figure is not None
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    assert sum(low <= tick <= high for tick in axes.get_yticks()) >= 2
+
+
 def test_pairs_of_implementations_share_dataset_arm_decay_and_seed():
     records = [make_record(cell(repetition=n), error=0.1 * (n + 1)) for n in range(3)]
     records += [make_record(cell(implementation="fastai", repetition=n), error=0.1 * n) for n in (2, 1)]
