@@ -62,7 +62,7 @@ _DATASETS = (
         language_model_documents=600,
     ),
     _IMDB_1K,
-    # The same cells from a language model that was fine-tuned on all of the text, at five times the cost.
+    # The same cells from a language model that was fine-tuned on all of the text, which costs more.
     replace(_IMDB_1K, name="imdb-1k-all-text", title="IMDb, 1,000 labels, all text", language_model_documents=None),
     Dataset(
         name="trec6",
