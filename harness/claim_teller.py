@@ -19,7 +19,7 @@ def told(value: object) -> object:
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         return {f.name: told(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
-    return list(value) if isinstance(value, tuple) else value
+    return [told(part) for part in value] if isinstance(value, tuple) else value
 
 
 def rule(claim: object) -> dict[str, object]:

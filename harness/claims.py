@@ -22,7 +22,9 @@ Outcome = Literal["held", "failed", "undecided", "no data"]
 Place = tuple[str, str]  # dataset and recipe
 Choice = Literal["lowest error", "least movement", "most movement"]
 Directions = Literal["forward", "backward", "both"]
-Measure = Literal["test error", "area", "movement of the lowest layer", "movement of the highest LSTM"]
+Measure = Literal[
+    "test error", "validation error", "area", "movement of the lowest layer", "movement of the highest LSTM"
+]
 
 
 class ClaimsError(ValueError):
@@ -58,10 +60,10 @@ class Selector:
     one that tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset`` is another than
     the claim's, and so may ``recipe`` be. ``direction`` "backward" reads the cells of the backward model's recipe
     (``backward_of``), "both" averages the probabilities that the two directions' cells of a repetition predict, each at
-    its own base rate. ``measure`` is what is compared, always a fraction: the test error; the area under validation
-    error against the log of the base rate (``statistics.area_under_error``, over all base rates); or how far a layer
-    moves, relative to its weights before. ``less`` is another selector whose value is subtracted in each repetition, so
-    that a side is an effect.
+    its own base rate. ``measure`` is what is compared, always a fraction: the test or validation error; the area under
+    validation error against the log of the base rate (``statistics.area_under_error``, over all base rates); or how far
+    a layer moves, relative to its weights before. ``less`` is another selector whose value is subtracted in each
+    repetition, so that a side is an effect.
     """
 
     implementation: Implementation
@@ -82,6 +84,7 @@ class Claim:
 
     ``margin`` is a fraction. ``places`` are the datasets and recipes that it is about, with records or without; None:
     those that have some. Claims that share a ``question`` are one family of tests (Holm), whose size the places fix.
+    ``also`` has further pairs of sides, left and right, of which the same is claimed: superiority in all of them.
     """
 
     name: str
@@ -92,12 +95,22 @@ class Claim:
     margin: float
     places: tuple[Place, ...] | None = None
     question: str = PRIMARY
+    also: tuple[tuple[Selector, Selector], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.also and self.kind != "superior":
+            raise ValueError(f"claim {self.name}: of several contrasts only superiority can be claimed")
+
+    @property
+    def contrasts(self) -> tuple[tuple[Selector, Selector], ...]:
+        """All pairs of sides, left and right."""
+        return ((self.left, self.right), *self.also)
 
     @property
     def selectors(self) -> tuple[Selector, ...]:
-        """All that is read: both sides, and what either is compared with first."""
-        sides = (self.left, self.right)
-        return (*sides, *(side.less for side in sides if side.less is not None))
+        """All that is read, once: the sides, and what each is compared with first."""
+        sides = tuple(side for contrast in self.contrasts for side in contrast)
+        return tuple(dict.fromkeys((*sides, *(side.less for side in sides if side.less is not None))))
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,7 @@ class Verdict:
 
     ``interval`` is the 95 % BCa interval for superiority and the 90 % t interval otherwise; ``p`` is that of the
     sign-flip test, or of the one or two one-sided t tests, Holm-adjusted over the question. They are absent where there
-    are no data.
+    are no data. Of several contrasts they are those of the one that speaks least for the claim.
     """
 
     claim: Claim

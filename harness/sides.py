@@ -165,7 +165,7 @@ def _value(selector: Selector, record: Record) -> float | None:
         return record.result.displacement[groups[0]]
     if selector.measure == "movement of the highest LSTM":
         return record.result.displacement[groups[-2]]
-    return record.result.test.error
+    return (record.result.validation if selector.measure == "validation error" else record.result.test).error
 
 
 def _areas(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, float]:

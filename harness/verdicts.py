@@ -17,6 +17,11 @@ Not inferior (left is higher by less than the margin):
     failed     the 95 % t interval lies above margin;
     undecided  otherwise.
 
+A claim of several contrasts is about all of them (intersection-union): held when the one that speaks least for it
+holds, failed when in any of them an advantage of the margin is excluded at a level that Bonferroni's method adjusts for
+their number. Least speaks the highest difference at or above 0, or where all lie below it the one with the largest p
+value. There are no data until all of them have some.
+
 With fewer pairs than the protocol plans a verdict is undecided: a partly filled study is not peeked at. Families
 whose base rate was chosen from fewer rates than others of their dataset and recipe have no data yet.
 """
@@ -89,15 +94,28 @@ def _decided(
 
 
 def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> tuple[Verdict, Interval | None]:
-    """Judge before adjustment, all undecided; also return the 95 % t interval of the difference."""
-    first, second = (values_of(side, place, evidence, protocol) for side in (claim.left, claim.right))
-    shared = sorted(set(first) & set(second))
-    if not shared:
-        return Verdict(claim, *place, "no data", None, None, None, 0), None
-    left, right = [first[n] for n in shared], [second[n] for n in shared]
+    """Judge before adjustment, all undecided; also return the 95 % t interval that may exclude what is claimed."""
+    judged = []
+    for contrast in claim.contrasts:
+        left, right = (values_of(side, place, evidence, protocol) for side in contrast)
+        shared = sorted(set(left) & set(right))
+        if not shared:
+            return Verdict(claim, *place, "no data", None, None, None, 0), None
+        judged.append(_judge_contrast(claim, place, [left[n] for n in shared], [right[n] for n in shared]))
+    if len(judged) > 1:
+        outers = [outer for _, outer in judged if outer is not None]
+        return _weakest([verdict for verdict, _ in judged]), max(outers, default=None)
+    [(verdict, outer)] = judged
+    return replace(verdict, with_items=_with_items(claim, place, evidence, protocol)), outer
+
+
+def _judge_contrast(
+    claim: Claim, place: Place, left: Sequence[float], right: Sequence[float]
+) -> tuple[Verdict, Interval | None]:
+    """Judge one contrast of a claim from the values of both sides, paired."""
     estimate = paired_difference(left, right)
     differences = [a - b for a, b in zip(left, right, strict=True)]
-    outer = mean_interval(differences)
+    outer = mean_interval(differences, 1 - SIGNIFICANCE / len(claim.contrasts))
     verdict = Verdict(
         claim,
         *place,
@@ -106,14 +124,23 @@ def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -
         estimate.interval,
         estimate.p,
         estimate.n,
-        with_items=_with_items(claim, place, evidence, protocol),
         improvement=probability_of_improvement(left, right),
-        deciding=_deciding_pairs(claim, differences, estimate.mean),
+        deciding=None if claim.also else _deciding_pairs(claim, differences, estimate.mean),
     )
     if claim.kind == "superior":
         return verdict, outer
     test = equivalence if claim.kind == "equivalent" else non_inferiority
     return replace(verdict, interval=mean_interval(differences, 0.9), p=test(left, right, claim.margin)), outer
+
+
+def _weakest(verdicts: Sequence[Verdict]) -> Verdict:
+    """That of the contrast that speaks least for the claim of superiority in all, with the fewest pairs of any."""
+
+    def against(verdict: Verdict) -> tuple[bool, float, float]:
+        mean, p = verdict.difference or 0.0, 1.0 if verdict.p is None else verdict.p
+        return (True, mean, 0.0) if mean >= 0 else (False, p, mean)
+
+    return replace(max(verdicts, key=against), n=min(verdict.n for verdict in verdicts))
 
 
 def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> Interval | None:

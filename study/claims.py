@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.claims import AGREEMENT, Claim, Place, Selector
+from harness.published import PublishedArm
 from study.arms import DECAYS
 from study.profiles import COMPACT_DATASETS, MINI_DATASETS, TRANSFER_DATASETS, compact_recipe
 from study.protocol import PROTOCOL
+from study.published import PUBLISHED
 from study.recipes import COMPACT, COMPACT_QUARTER, COMPACT_SIXTEENTH, MINI
 
 MARGIN = PROTOCOL.margin
@@ -27,6 +29,33 @@ _LOWEST, _HIGHEST = (
     replace(_TORCH, measure="movement of the lowest layer"),
     replace(_TORCH, measure="movement of the highest LSTM"),
 )
+
+
+def _published(arm: PublishedArm) -> Selector:
+    """What this study runs for a row of a published table, by the error that the tables give."""
+    assert arm.arm is not None, arm
+    return Selector("torch", arm.arm, arm.decay, measure="validation error")
+
+
+def _signs(table: str, dataset: str) -> Claim:
+    """All contrasts of a published table at once, the side with the lower published error on the left."""
+    contrasts = [
+        sorted((contrast.before, contrast.after), key=lambda arm: arm.percent[dataset])
+        for contrast in PUBLISHED.contrasts
+        if contrast.after.table == table and contrast.before.percent[dataset] != contrast.after.percent[dataset]
+    ]
+    first, *others = [(_published(lower), _published(higher)) for lower, higher in contrasts]
+    return Claim(
+        f"table-{table}-keeps-its-signs-{dataset}",
+        f"Every contrast that the paper draws in its Table {table} has the same sign here.",
+        "superior",
+        *first,
+        margin=0.0,
+        places=((dataset, compact_recipe(dataset).name),),
+        question="published signs",
+        also=tuple(others),
+    )
+
 
 CLAIMS = (
     Claim(
@@ -240,4 +269,5 @@ CLAIMS = (
         )
         for few, many in ((50, "rt-500"), (100, "rt-1k"))
     ),
+    *(_signs(table, dataset) for table in ("7", "6") for dataset in PUBLISHED.datasets),
 )

@@ -184,6 +184,11 @@ def test_the_area_is_that_of_validation_errors_over_all_rates_that_were_tuned():
     assert read(replace(SIDE, measure="area"), finals([0.2])) == {}
 
 
+def test_a_validation_error_may_be_read():
+    records = [with_other_test_error(record) for record in finals([0.2, 0.3])]
+    assert read(replace(SIDE, measure="validation error"), records) == pytest.approx({0: 0.2, 1: 0.3})
+
+
 def test_movements_are_those_of_the_lowest_layer_and_of_the_layer_below_the_head():
     (record,) = finals([0.2])
     moved = dict(zip(GROUPS, (0.1, 0.2, 0.3, 0.4, 0.5), strict=True))

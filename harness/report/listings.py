@@ -121,7 +121,7 @@ def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
         Column("Stands since"),
         Column("Commit"),
     )
-    return Table(caption, columns, tuple(rows))
+    return Table(caption, columns, tuple(dict.fromkeys(rows)))
 
 
 def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table:

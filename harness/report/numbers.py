@@ -157,6 +157,7 @@ def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value
         f"{key}/kind": _slug(claim.kind),
         f"{key}/measure": _measured(claim),
         f"{key}/margin": f"{100 * claim.margin:g}",
+        f"{key}/contrasts": len(claim.contrasts),
         f"{key}/verdicts": tuple(map(_key, verdicts)),
     }
 

@@ -23,6 +23,7 @@ from harness.published import Published
 from harness.record import Record
 from harness.report.again import again_table, repeated_cells
 from harness.report.appearance import png_bytes, svg_bytes
+from harness.report.at_a_glance import at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
 from harness.report.gallery import Plate, gallery
@@ -137,6 +138,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
     margin, summaries, verdicts = inputs.protocol.margin, inputs.summaries, inputs.verdicts
     return {
+        "at-a-glance": at_a_glance(verdicts, inputs.ages, titles),
         "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),

@@ -1,22 +1,24 @@
-"""The part of the README that is generated: the verdicts that have data, and one figure of the paper.
+"""The part of the README that is generated: the verdicts at a glance, and one figure of the paper.
 
 It stands between two comments. Everything else in the file is prose, and stays as it is.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from harness.report.at_a_glance import at_a_glance
 from harness.report.faults import ReadmeError
-from harness.report.listings import verdicts_table
 from harness.report.page import ReportInputs
-from harness.report.tables import Column, Table, to_markdown
+from harness.report.tables import Table, to_markdown
 
 README = "README.md"
 START, END = "<!-- verdicts -->", "<!-- end of verdicts -->"
 FIGURE, RECIPE = "figures/error-against-decay", "compact"  # what is shown, and of which recipe where there are several
-NO_DATA = "no data"
+_OUTCOME = re.compile(r"\b(held|failed|undecided)\b")
 
 
 def readme_of(paper: Path) -> Path:
@@ -52,38 +54,23 @@ def with_part(text: str, part: str, path: Path) -> str:
 
 def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> str:
     """Write the part as Markdown, with addresses that begin with the name of the folder ``paper``."""
-    table = verdicts_table(inputs.verdicts, inputs.ages, inputs.titles, len(inputs.protocol.final_repetitions))
-    compact = _compact(table)
-    blocks = [to_markdown(compact).rstrip("\n") if compact.rows else "", _the_rest(table, paper), _image(files, paper)]
-    return "\n\n".join(block for block in blocks if block)
+    table = at_a_glance(inputs.verdicts, inputs.ages, inputs.titles)
+    measured = any(verdict.outcome != "no data" for verdict in inputs.verdicts)
+    blocks = [to_markdown(_marked(table)).rstrip("\n") if measured else "", _the_rest(inputs, paper)]
+    return "\n\n".join(block for block in (*blocks, _image(files, paper)) if block)
 
 
-def _compact(table: Table) -> Table:
-    """Keep what a reader looks for first, of the verdicts that have data."""
-    columns = (
-        *map(Column, ("Claim", "Data set", "Verdict")),
-        Column("Difference [interval]", numeric=True),
-        Column("Made after", numeric=True),
-    )
-    rows = tuple(
-        (claim, dataset, f"**{outcome}**", f"{difference} {interval}", made_after)
-        for claim, dataset, outcome, difference, interval, *_, made_after in table.rows
-        if outcome != NO_DATA
-    )
-    caption = (
-        "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
-        "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
-        "or not higher is claimed, the interval is a 90 % t interval. Made after: records of both sides, tuning "
-        "included, that are younger than the claim as it is now."
-    )
-    return Table(caption, columns, rows)
+def _marked(table: Table) -> Table:
+    """Set outcomes in bold."""
+    rows = ((claim, *(_OUTCOME.sub(r"**\1**", cell) for cell in cells)) for claim, *cells in table.rows)
+    return replace(table, rows=tuple(rows))
 
 
-def _the_rest(table: Table, paper: str) -> str:
-    """Sum up the verdicts without data in one line, and say where the whole table is."""
-    absent = sum(row[2] == NO_DATA for row in table.rows)
+def _the_rest(inputs: ReportInputs, paper: str) -> str:
+    """Count the verdicts without data, and say where the whole table is."""
+    absent = sum(verdict.outcome == "no data" for verdict in inputs.verdicts)
     whole = f"[{paper}/tables/verdicts.md]({paper}/tables/verdicts.md)"
-    return f"No data yet in {absent} of {len(table.rows)} pairs of claim and data set. All details: {whole}."
+    return f"No data yet in {absent} of {len(inputs.verdicts)} pairs of claim and data set. All details: {whole}."
 
 
 def _image(files: Iterable[str], paper: str) -> str:

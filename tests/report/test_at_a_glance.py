@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.claim_history import Ages
+from harness.claims import Claim, Selector, Verdict
+from harness.report.at_a_glance import at_a_glance
+
+SIDE = Selector("torch", "full+stlr", 2.6)
+CLAIM = Claim("better", "It is better.", "superior", SIDE, replace(SIDE, decay=1.0), 0.005)
+OTHER = replace(CLAIM, name="other", sentence="It is another.")
+TITLES = {
+    "rt": "Tomatoes, 1,000 labels",
+    "rt-50": "Tomatoes, 50 labels",
+    "half": "Films half, 9 labels",
+    "all": "Films",
+}
+OLD, YOUNG = Ages(4, 3), Ages(4, 4)
+
+
+def verdict(dataset, recipe="big", outcome="held", claim=CLAIM):
+    measured = outcome != "no data"
+    return Verdict(
+        claim,
+        dataset,
+        recipe,
+        outcome,
+        -0.0123 if measured else None,
+        (-0.02, -0.01) if measured else None,
+        None,
+        9,
+    )
+
+
+def table(*judged):
+    return at_a_glance([one for one, _ in judged], [age for _, age in judged], TITLES)
+
+
+def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts_are_about():
+    found = table(
+        (verdict("rt-50", claim=OTHER), YOUNG),
+        (verdict("rt"), YOUNG),
+        (verdict("rt", "small", "failed"), OLD),
+        (verdict("rt", outcome="undecided", claim=OTHER), YOUNG),
+        (verdict("half", "small"), YOUNG),
+        (verdict("all", outcome="no data"), YOUNG),
+        (verdict("all", outcome="no data", claim=OTHER), YOUNG),
+    )
+    entry = "−1.23 [−2.00,\N{NO-BREAK SPACE}−1.00]"
+    assert [column.heading for column in found.columns] == ["Claim", "Films (big)", "Tomatoes, 1,000 labels (big)"]
+    assert found.rows == (
+        ("It is another.", "–", f"undecided\N{NO-BREAK SPACE}{entry}; 50 labels: held\N{NO-BREAK SPACE}{entry}"),
+        (
+            "It is better.",
+            f"half, 9 labels, small: held\N{NO-BREAK SPACE}{entry}",
+            f"held\N{NO-BREAK SPACE}{entry}; small: failed\N{NO-BREAK SPACE}{entry}∗",
+        ),
+    )
+
+
+def test_a_claim_says_nothing_of_texts_that_it_is_not_about():
+    found = table((verdict("rt"), YOUNG), (verdict("all", claim=OTHER), YOUNG))
+    assert found.rows[0][1] == ""
+    assert found.rows[1][2] == ""

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report.synthetic import cell, make_record
+
+from harness.claims import Claim, Protocol, Selector
+from harness.verdicts import evaluate
+
+TEN = Protocol(tuning_repetitions=(100, 101), final_repetitions=tuple(range(10)), margin=0.005)
+UNIFORM = Selector("torch", "full+stlr", 1.0)
+LOWER = [replace(UNIFORM, decay=decay) for decay in (0.62, 2.6, 4.192)]
+BOTH = Claim("b", "Both are better.", "superior", LOWER[0], UNIFORM, 0.0, also=((LOWER[1], UNIFORM),))
+ALL = replace(BOTH, also=tuple((side, UNIFORM) for side in LOWER[1:]))
+NOISE = (0.001, -0.001, 0.002, 0.0, -0.002, 0.001, 0.0, 0.002, -0.001, -0.002)
+
+
+def records(*differences, noise=NOISE):
+    """Final records of the uniform rate and of each lower side, whose errors differ by the difference plus noise."""
+    found = [make_record(cell(decay=1.0, repetition=n), error=0.3) for n in range(10)]
+    for side, difference in zip(LOWER, differences, strict=False):
+        found += [
+            make_record(cell(decay=side.decay, repetition=n), error=0.3 + difference + noise[n % len(noise)])
+            for n in range(10)
+        ]
+    return found
+
+
+def verdict(claim, found):
+    (only,) = evaluate([claim], found, TEN)
+    return only
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected", "least"),
+    [
+        ((-0.02, -0.03), "held", -0.02),
+        ((-0.03, -0.02), "held", -0.02),
+        ((-0.02, 0.02), "failed", 0.02),
+        ((0.02, -0.02), "failed", 0.02),
+        ((-0.02, 0.001), "undecided", 0.001),
+        ((-0.02, -0.001), "undecided", -0.001),
+    ],
+)
+def test_all_contrasts_have_to_hold_and_one_that_is_excluded_fails_the_claim(differences, expected, least):
+    found = verdict(BOTH, records(*differences))
+    assert (found.outcome, found.n) == (expected, 10)
+    assert found.difference == pytest.approx(least)
+
+
+def test_of_contrasts_that_point_the_claims_way_the_least_certain_is_told():
+    certain, wide = records(-0.004)[10:], records(0.0, -0.02, noise=[15 * value for value in NOISE])[20:]
+    found = verdict(BOTH, [*records()[:10], *certain, *wide])
+    assert found.difference == pytest.approx(-0.02)
+
+
+def test_a_contrast_without_data_leaves_the_claim_without():
+    assert verdict(BOTH, records(-0.02)).outcome == "no data"
+
+
+def test_a_contrast_with_fewer_pairs_leaves_the_claim_undecided():
+    found = verdict(BOTH, records(-0.02, -0.03)[:-1])
+    assert (found.outcome, found.n) == ("undecided", 9)
+
+
+def test_a_claim_of_one_contrast_may_stand_beside_it():
+    both, one = evaluate([BOTH, replace(BOTH, name="o", also=())], records(-0.02, -0.02), TEN)
+    assert both.p == pytest.approx(one.p)
+    assert one.with_items is not None
+
+
+def test_what_excludes_an_advantage_in_one_contrast_is_adjusted_for_their_number():
+    wide = [10 * value for value in NOISE]
+    doubtful = records(0.012, noise=wide)  # t = 2.5, which excludes at 5 %, and does not at 5/3 %
+    clear = records(0.0, -0.02, -0.02)[20:]
+    assert verdict(replace(BOTH, also=()), doubtful).outcome == "failed"
+    assert verdict(ALL, [*doubtful, *clear]).outcome == "undecided"
+
+
+@pytest.mark.parametrize("kind", ["equivalent", "not inferior"])
+def test_of_several_contrasts_only_superiority_can_be_claimed(kind):
+    with pytest.raises(ValueError, match=r"claim b: .* only superiority"):
+        replace(BOTH, kind=kind)
