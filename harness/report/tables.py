@@ -35,6 +35,7 @@ _LATEX = {
     "×": r"$\times$",
     "±": r"$\pm$",
     "†": r"$^\dagger$",
+    "∗": r"$^\ast$",
     "·": r"$\cdot$",
     "→": r"$\to$",
     "\N{NO-BREAK SPACE}": "~",
