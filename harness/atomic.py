@@ -1,7 +1,7 @@
-"""Write a file whole or not at all, never over another one, and say plainly when there is no space.
+"""Write a file whole or not at all, and say plainly when there is no space.
 
-A temporary file beside the final name is written, brought to the disk, then linked to that name. Whoever is
-killed in between leaves a temporary file, never a part of a file under the name that counts.
+A temporary file beside the final name is written, brought to the disk, then given that name. Whoever is killed in
+between leaves a temporary file, never a part of a file under the name that counts.
 """
 
 from __future__ import annotations
@@ -40,15 +40,39 @@ def _error_number(error: BaseException) -> int | None:
     return error.errno if isinstance(error, OSError) else None
 
 
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file, and give it the name ``path``, over an earlier file.
+
+    What ``write`` or the system raises passes through; an earlier file is then still there, and nothing else.
+    """
+    temporary = _beside(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write(temporary)
+        synchronize(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write ``text`` in UTF-8 as :func:`replace_file` does."""
+    replace_file(path, lambda temporary: write_bytes(temporary, text.encode()))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
+
+
 def place(path: Path, write: Callable[[Path], None]) -> bool:
-    """Let ``write`` fill a temporary file, and give it the name ``path``.
+    """Let ``write`` fill a temporary file, and give it the name ``path``, never over another file.
 
     Returns False, and leaves ``path`` alone, if it exists. Raises StoreError (StoreFull) when the system
     refuses; other exceptions of ``write`` pass through. The temporary file is removed in any case.
     """
     if path.exists():
         return False
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)

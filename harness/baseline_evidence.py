@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from harness.atomic import replace_text
 from harness.evidence import EvidenceError
 from harness.record import Environment
 from harness.specification import Baseline, Dataset
@@ -50,10 +51,7 @@ def write(records: Sequence[BaselineRecord], path: Path) -> None:
     kept = [record for record in read(path) if record.dataset.name not in datasets]
     ordered = sorted([*kept, *records], key=lambda record: (record.dataset.name, record.baseline.name))
     lines = [_RECORDS.dump_json((record,)).decode()[1:-1] for record in ordered]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-    temporary.replace(path)
+    replace_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
 
 
 def read(path: Path) -> tuple[BaselineRecord, ...]:

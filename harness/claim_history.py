@@ -21,6 +21,7 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness import claim_teller
+from harness.atomic import replace_text
 from harness.claims import Claim, Verdict, families, family_of
 from harness.evidence import EvidenceError
 from harness.record import Record
@@ -74,9 +75,7 @@ def read(path: Path) -> History:
 
 def write(history: History, path: Path) -> None:
     """Write the history, one fact a line, whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(_HISTORY.dump_python(history), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    replace_text(path, json.dumps(_HISTORY.dump_python(history), indent=1, sort_keys=True) + "\n")
 
 
 def from_git(claims: Iterable[Claim], records: Iterable[Record], root: Path = ROOT) -> History:

@@ -93,7 +93,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, mon
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("harness.evidence.os.fsync", fail)
+    monkeypatch.setattr("harness.atomic.os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         export(seeds(1), tmp_path)
     assert path.read_bytes() == before

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import IO
 
 from filelock import FileLock
 
+from harness.atomic import replace_file
 from harness.corpus.texts import CorpusError
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,15 +43,12 @@ def exclusive(path: Path) -> Iterator[None]:
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then move it there; a failure leaves nothing behind."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("xb") as stream:
             write(stream)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+
+    replace_file(path, fill)
 
 
 def set_aside(path: Path, reason: object) -> Path:

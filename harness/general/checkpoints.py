@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from harness.atomic import synchronize
+from harness.atomic import replace_file
 from harness.general.recipe import PretrainingRecipe
 from harness.specification import Precision
 from harness.weights import WeightsError, load, save
@@ -39,13 +39,9 @@ def run_key(recipe: PretrainingRecipe, corpus_digest: str, precision: Precision)
 
 def write_checkpoint(path: Path, key: str, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at ``path``, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
     tensors = {name: getattr(checkpoint, name) for name in _TENSORS}
     facts = {"run": key, "steps": checkpoint.steps, "seconds": checkpoint.seconds, "losses": checkpoint.losses}
-    save(tensors, temporary, facts)
-    synchronize(temporary)
-    temporary.replace(path)
+    replace_file(path, lambda temporary: save(tensors, temporary, facts))
 
 
 def read_checkpoint(path: Path, key: str) -> Checkpoint | None:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import TimeRemainingColumn as Remaining
 from torch import Tensor
 
+from harness.atomic import replace_file, replace_text
 from harness.corpus.general import GeneralText, general_text
 from harness.corpus.sources import Sources
 from harness.environment import environment
@@ -147,17 +148,13 @@ def _ship(text: GeneralText, run: Run, checkpoint: Checkpoint, models: Path, wor
         "environment": asdict(surroundings),
         "digest": weights_digest(rounded),
     }
-    models.mkdir(parents=True, exist_ok=True)
     path = models / f"{recipe.name}.safetensors"
-    save(rounded, path, {"record": f"{recipe.name}.json"})
-    _write_text(models / f"{recipe.name}.vocabulary.json", json.dumps(text.vocabulary, ensure_ascii=False, indent=0))
-    _write_text(models / f"{recipe.name}.json", json.dumps(facts, indent=1, sort_keys=True))
+    vocabulary = json.dumps(text.vocabulary, ensure_ascii=False, indent=0)
+    replace_file(path, lambda temporary: save(rounded, temporary, {"record": f"{recipe.name}.json"}))
+    replace_text(models / f"{recipe.name}.vocabulary.json", vocabulary + "\n")
+    replace_text(models / f"{recipe.name}.json", json.dumps(facts, indent=1, sort_keys=True) + "\n")
     shown = ", ".join(f"{name} {value:.2f}" for name, value in judged.items())
     return f"{path}: digest {facts['digest']}; perplexity {shown}"
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def weights_of(run: Run, checkpoint: Checkpoint) -> Weights:

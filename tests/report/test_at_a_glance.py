@@ -62,3 +62,11 @@ def test_a_claim_says_nothing_of_texts_that_it_is_not_about():
     found = table((verdict("rt"), YOUNG), (verdict("all", claim=OTHER), YOUNG))
     assert found.rows[0][1] == ""
     assert found.rows[1][2] == ""
+
+
+def test_claims_of_one_sentence_share_a_row():
+    again = replace(CLAIM, name="again")
+    found = table((verdict("rt"), YOUNG), (verdict("all", claim=again, outcome="failed"), YOUNG))
+    ((sentence, films, tomatoes),) = found.rows
+    assert (sentence, films.split("\N{NO-BREAK SPACE}")[0]) == ("It is better.", "failed")
+    assert tomatoes.startswith("held")
