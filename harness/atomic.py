@@ -51,6 +51,7 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         synchronize(temporary)
         temporary.replace(path)
+        synchronize(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -80,7 +80,7 @@ class Selector:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence with its contrast and rule.
+    """A sentence with its contrast, or several, and rule.
 
     ``margin`` is a fraction. ``places`` are the datasets and recipes that it is about, with records or without; None:
     those that have some. Claims that share a ``question`` are one family of tests (Holm), whose size the places fix.
@@ -127,7 +127,8 @@ class Verdict:
 
     ``interval`` is the 95 % BCa interval for superiority and the 90 % t interval otherwise; ``p`` is that of the
     sign-flip test, or of the one or two one-sided t tests, Holm-adjusted over the question. They are absent where there
-    are no data. Of several contrasts they are those of the one that speaks least for the claim.
+    are no data. Of several contrasts ``difference``, ``interval`` and ``improvement`` are those of the one at the index
+    ``contrast`` of the claim's, which speaks least for it, ``p`` is the largest and ``n`` the smallest of any.
     """
 
     claim: Claim
@@ -140,7 +141,8 @@ class Verdict:
     n: int
     with_items: Interval | None = None  # 95 %, over repetitions and test items at once
     improvement: float | None = None  # probability that a run of the left side has a lower value than one of the right
-    deciding: Deciding | None = None  # were all pairs like these; None: decided, or no number would decide
+    deciding: Deciding | None = None  # were all pairs like these; None: decided, several contrasts, or no number would
+    contrast: int = 0
 
 
 def backward_of(recipe: str) -> str:

@@ -27,6 +27,10 @@ class PublishedContrast:
     before: PublishedArm
     after: PublishedArm
 
+    def difference(self, dataset: str) -> float:
+        """What the step changes in the published error, in points."""
+        return self.after.percent[dataset] - self.before.percent[dataset]
+
 
 @dataclass(frozen=True)
 class Published:
@@ -35,3 +39,8 @@ class Published:
     arms: tuple[PublishedArm, ...] = ()
     contrasts: tuple[PublishedContrast, ...] = ()
     datasets: Mapping[str, str] = field(default_factory=dict)
+
+    def signed(self, table: str, dataset: str) -> tuple[PublishedContrast, ...]:
+        """The contrasts of a table that change the error on a dataset."""
+        of_table = (contrast for contrast in self.contrasts if contrast.after.table == table)
+        return tuple(contrast for contrast in of_table if contrast.difference(dataset) != 0)

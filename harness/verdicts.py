@@ -17,10 +17,10 @@ Not inferior (left is higher by less than the margin):
     failed     the 95 % t interval lies above margin;
     undecided  otherwise.
 
-A claim of several contrasts is about all of them (intersection-union): held when the one that speaks least for it
-holds, failed when in any of them an advantage of the margin is excluded at a level that Bonferroni's method adjusts for
-their number. Least speaks the highest difference at or above 0, or where all lie below it the one with the largest p
-value. There are no data until all of them have some.
+A claim of several contrasts is about all of them (intersection-union). Its p value is the largest of theirs, 1 for one
+that does not point the claim's way, and for it to hold the BCa interval of each has to lie below 0. It failed when in
+any of them an advantage of the margin is excluded at a level that Bonferroni's method adjusts for their number. Told is
+one that excludes it, or else the one with the largest p value. There are no data until all of them have some.
 
 With fewer pairs than the protocol plans a verdict is undecided: a partly filled study is not peeked at. Families
 whose base rate was chosen from fewer rates than others of their dataset and recipe have no data yet.
@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Proto
         for place in (evidence.places if claim.places is None else claim.places)
     ]
     decided: dict[int, Verdict] = {}
-    for question in dict.fromkeys(verdict.claim.question for verdict, _ in judged):
+    for question in dict.fromkeys(one.verdict.claim.question for one in judged):
         decided |= _decided(judged, question, protocol)
     return tuple(decided[index] for index in range(len(judged)))
 
@@ -77,79 +77,91 @@ def largest_family(verdicts: Iterable[Verdict]) -> int:
     return max(Counter(v.claim.question for v in verdicts if v.claim.question in stepped).values(), default=0)
 
 
-def _decided(
-    judged: Sequence[tuple[Verdict, Interval | None]], question: str, protocol: Protocol
-) -> dict[int, Verdict]:
+@dataclass(frozen=True)
+class _Judged:
+    """A verdict before adjustment, undecided, and what else decides it.
+
+    ``outer`` is the t interval that may exclude what is claimed, 95 % over all contrasts; ``below`` says whether the
+    BCa intervals of all contrasts lie below 0.
+    """
+
+    verdict: Verdict
+    outer: Interval | None = None
+    below: bool = False
+
+
+def _decided(judged: Sequence[_Judged], question: str, protocol: Protocol) -> dict[int, Verdict]:
     """The verdicts of a question by their place among ``judged``, with adjusted p values, decided."""
-    family = [index for index, (verdict, _) in enumerate(judged) if verdict.claim.question == question]
+    family = [index for index, one in enumerate(judged) if one.verdict.claim.question == question]
     # A verdict without data counts with p = 1: what was not measured makes no other verdict easier.
-    raw = [1.0 if p is None else p for p in (judged[index][0].p for index in family)]
+    raw = [1.0 if p is None else p for p in (judged[index].verdict.p for index in family)]
     decided = {}
     for index, p in zip(family, holm(raw), strict=True):
-        verdict, outer = judged[index]
-        if verdict.p is not None:
-            verdict = _decide(replace(verdict, p=p), outer, len(protocol.final_repetitions))
-        decided[index] = verdict
+        one = judged[index]
+        if one.verdict.p is not None:
+            one = replace(one, verdict=replace(one.verdict, p=p))
+        decided[index] = _decide(one, len(protocol.final_repetitions))
     return decided
 
 
-def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> tuple[Verdict, Interval | None]:
-    """Judge before adjustment, all undecided; also return the 95 % t interval that may exclude what is claimed."""
+def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> _Judged:
+    """Judge before adjustment."""
     judged = []
-    for contrast in claim.contrasts:
+    for index, contrast in enumerate(claim.contrasts):
         left, right = (values_of(side, place, evidence, protocol) for side in contrast)
         shared = sorted(set(left) & set(right))
         if not shared:
-            return Verdict(claim, *place, "no data", None, None, None, 0), None
-        judged.append(_judge_contrast(claim, place, [left[n] for n in shared], [right[n] for n in shared]))
-    if len(judged) > 1:
-        outers = [outer for _, outer in judged if outer is not None]
-        return _weakest([verdict for verdict, _ in judged]), max(outers, default=None)
-    [(verdict, outer)] = judged
-    return replace(verdict, with_items=_with_items(claim, place, evidence, protocol)), outer
+            return _Judged(Verdict(claim, *place, "no data", None, None, None, 0))
+        blank = Verdict(claim, *place, "undecided", None, None, None, len(shared), contrast=index)
+        judged.append(_judge_contrast(blank, [left[n] for n in shared], [right[n] for n in shared]))
+    if claim.also:
+        return _together(judged)
+    (only,) = judged
+    return replace(only, verdict=replace(only.verdict, with_items=_with_items(claim, place, evidence, protocol)))
 
 
-def _judge_contrast(
-    claim: Claim, place: Place, left: Sequence[float], right: Sequence[float]
-) -> tuple[Verdict, Interval | None]:
+def _judge_contrast(blank: Verdict, left: Sequence[float], right: Sequence[float]) -> _Judged:
     """Judge one contrast of a claim from the values of both sides, paired."""
-    estimate = paired_difference(left, right)
+    claim, estimate = blank.claim, paired_difference(left, right)
     differences = [a - b for a, b in zip(left, right, strict=True)]
-    outer = mean_interval(differences, 1 - SIGNIFICANCE / len(claim.contrasts))
-    verdict = Verdict(
-        claim,
-        *place,
-        "undecided",
-        estimate.mean,
-        estimate.interval,
-        estimate.p,
-        estimate.n,
+    verdict = replace(
+        blank,
+        difference=estimate.mean,
+        interval=estimate.interval,
+        p=estimate.p,
         improvement=probability_of_improvement(left, right),
         deciding=None if claim.also else _deciding_pairs(claim, differences, estimate.mean),
     )
-    if claim.kind == "superior":
-        return verdict, outer
-    test = equivalence if claim.kind == "equivalent" else non_inferiority
-    return replace(verdict, interval=mean_interval(differences, 0.9), p=test(left, right, claim.margin)), outer
+    if claim.kind != "superior":
+        test = equivalence if claim.kind == "equivalent" else non_inferiority
+        verdict = replace(verdict, interval=mean_interval(differences, 0.9), p=test(left, right, claim.margin))
+    outer = mean_interval(differences, 1 - SIGNIFICANCE / len(claim.contrasts))
+    return _Judged(verdict, outer, estimate.interval is not None and estimate.interval[1] < 0)
 
 
-def _weakest(verdicts: Sequence[Verdict]) -> Verdict:
-    """That of the contrast that speaks least for the claim of superiority in all, with the fewest pairs of any."""
+def _together(judged: Sequence[_Judged]) -> _Judged:
+    """Judge a claim of superiority in several contrasts, with the fewest pairs of any."""
 
-    def against(verdict: Verdict) -> tuple[bool, float, float]:
-        mean, p = verdict.difference or 0.0, 1.0 if verdict.p is None else verdict.p
-        return (True, mean, 0.0) if mean >= 0 else (False, p, mean)
+    def against(one: _Judged) -> tuple[float, float]:
+        mean, p = one.verdict.difference or 0.0, 1.0 if one.verdict.p is None else one.verdict.p
+        return (p if mean < 0 else 1.0), mean
 
-    return replace(max(verdicts, key=against), n=min(verdict.n for verdict in verdicts))
+    bounded = [one for one in judged if one.outer is not None]
+    excluding = max(bounded, key=lambda one: one.outer or (0, 0), default=judged[0])
+    excluded = excluding.outer is not None and excluding.outer[0] > -excluding.verdict.claim.margin
+    told = excluding if excluded else max(judged, key=against)
+    verdict = replace(told.verdict, p=max(map(against, judged))[0], n=min(one.verdict.n for one in judged))
+    return _Judged(verdict, excluding.outer, all(one.below for one in judged))
 
 
 def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> Interval | None:
     """The interval over repetitions and test items; absent unless both sides are test errors on the same items."""
-    if len(claim.selectors) > 2 or {side.measure for side in claim.selectors} != {"test error"}:
+    both = (claim.left, claim.right)
+    if any(side.less is not None or side.measure != "test error" for side in both):
         return None
-    if not _same_items([records_of(one, place, evidence, protocol) for s in claim.selectors for one in directions(s)]):
+    if not _same_items([records_of(one, place, evidence, protocol) for side in both for one in directions(side)]):
         return None
-    sides = [rights_of(side, place, evidence, protocol) for side in claim.selectors]
+    sides = [rights_of(side, place, evidence, protocol) for side in both]
     shared = sorted(set(sides[0]) & set(sides[1]))
     left, right = (np.array([side[n] for n in shared]) for side in sides)
     return crossed_interval(left, right)
@@ -183,8 +195,9 @@ def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> 
     return min(found, key=lambda way: way.pairs, default=None)
 
 
-def _decide(verdict: Verdict, outer: Interval | None, planned: int) -> Verdict:
-    """Decide by the rules at the top of this module, from the adjusted p value and the 95 % t interval."""
+def _decide(judged: _Judged, planned: int) -> Verdict:
+    """Decide by the rules at the top of this module, from the adjusted p value."""
+    verdict, outer = judged.verdict, judged.outer
     if verdict.n < planned or verdict.interval is None or outer is None or verdict.p is None:
         return verdict
     kind, margin = verdict.claim.kind, verdict.claim.margin
@@ -193,6 +206,6 @@ def _decide(verdict: Verdict, outer: Interval | None, planned: int) -> Verdict:
         "equivalent": outer[0] > margin or outer[1] < -margin,
         "not inferior": outer[0] > margin,
     }
-    if verdict.p <= SIGNIFICANCE and (kind != "superior" or verdict.interval[1] < 0):
+    if verdict.p <= SIGNIFICANCE and (kind != "superior" or judged.below):
         return replace(verdict, outcome="held", deciding=None)
     return replace(verdict, outcome="failed", deciding=None) if excluded[kind] else verdict

@@ -32,22 +32,22 @@ _LOWEST, _HIGHEST = (
 
 
 def _published(arm: PublishedArm) -> Selector:
-    """What this study runs for a row of a published table, by the error that the tables give."""
-    assert arm.arm is not None, arm
+    """What this study runs for a row of a published table, judged by the error that the tables give."""
+    if arm.arm is None:
+        raise ValueError(f"table {arm.table}, {arm.name}: no arm to repeat it; leave out its contrasts")
     return Selector("torch", arm.arm, arm.decay, measure="validation error")
 
 
 def _signs(table: str, dataset: str) -> Claim:
-    """All contrasts of a published table at once, the side with the lower published error on the left."""
+    """All contrasts of a published table that have a sign, the side with the lower published error on the left."""
     contrasts = [
-        sorted((contrast.before, contrast.after), key=lambda arm: arm.percent[dataset])
-        for contrast in PUBLISHED.contrasts
-        if contrast.after.table == table and contrast.before.percent[dataset] != contrast.after.percent[dataset]
+        (contrast.after, contrast.before) if contrast.difference(dataset) < 0 else (contrast.before, contrast.after)
+        for contrast in PUBLISHED.signed(table, dataset)
     ]
     first, *others = [(_published(lower), _published(higher)) for lower, higher in contrasts]
     return Claim(
         f"table-{table}-keeps-its-signs-{dataset}",
-        f"Every contrast that the paper draws in its Table {table} has the same sign here.",
+        f"Every difference in validation error that the paper's Table {table} shows has the same sign here.",
         "superior",
         *first,
         margin=0.0,

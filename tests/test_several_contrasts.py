@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from report.synthetic import cell, make_record
 
+from harness import verdicts
 from harness.claims import Claim, Protocol, Selector
 from harness.verdicts import evaluate
 
@@ -76,6 +77,33 @@ def test_what_excludes_an_advantage_in_one_contrast_is_adjusted_for_their_number
     clear = records(0.0, -0.02, -0.02)[20:]
     assert verdict(replace(BOTH, also=()), doubtful).outcome == "failed"
     assert verdict(ALL, [*doubtful, *clear]).outcome == "undecided"
+
+
+def test_a_contrast_that_points_the_other_way_has_no_p_value_that_helps_other_claims():
+    other = replace(BOTH, name="o", also=())
+    reversed_, one = evaluate([replace(BOTH, also=((LOWER[1], UNIFORM),)), other], records(-0.02, 0.02), TEN)
+    assert reversed_.p == 1.0
+    assert one.p == pytest.approx(2 * verdict(other, records(-0.02)).p)
+
+
+def test_every_interval_has_to_lie_below_zero_not_that_of_the_told_contrast_alone(monkeypatch):
+    """The two criteria are different tests: the contrast with the largest p need not have the highest interval."""
+    judge = verdicts.paired_difference
+
+    def wide(left, right):
+        estimate = judge(left, right)
+        return replace(estimate, interval=(-0.1, 0.01)) if estimate.mean < -0.025 else estimate
+
+    monkeypatch.setattr(verdicts, "paired_difference", wide)
+    found = verdict(BOTH, records(-0.02, -0.03))
+    assert (found.outcome, found.difference) == ("undecided", pytest.approx(-0.02))
+
+
+def test_of_contrasts_that_fail_the_claim_one_that_excludes_it_is_told():
+    certain, wide = records(0.01), records(0.0, 0.02, noise=[40 * value for value in NOISE])[20:]
+    found = verdict(BOTH, [*certain, *wide])
+    assert (found.outcome, found.contrast) == ("failed", 0)
+    assert found.difference == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("kind", ["equivalent", "not inferior"])

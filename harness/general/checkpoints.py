@@ -39,6 +39,8 @@ def run_key(recipe: PretrainingRecipe, corpus_digest: str, precision: Precision)
 
 def write_checkpoint(path: Path, key: str, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at ``path``, whole or not at all."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # of a run that was killed; each is as large as a model
+        leftover.unlink()
     tensors = {name: getattr(checkpoint, name) for name in _TENSORS}
     facts = {"run": key, "steps": checkpoint.steps, "seconds": checkpoint.seconds, "losses": checkpoint.losses}
     replace_file(path, lambda temporary: save(tensors, temporary, facts))

@@ -9,7 +9,7 @@ from harness.claim_history import Ages
 from harness.claims import Place, Verdict
 from harness.report.tables import ABSENT, Column, Table, bracketed, points
 
-OLDER = "∗"  # some of a verdict's records are older than its claim
+OLDER = "∗"  # not all of a verdict's records are known to be younger than its claim
 Judged = tuple[Verdict, Ages]
 
 
@@ -31,17 +31,23 @@ def at_a_glance(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mappi
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
         "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
-        f"or not higher is claimed, the interval is a 90 % t interval. {OLDER}: some of the records are older than the "
-        f"claim as it is now. {ABSENT}: not measured. Empty: not claimed."
+        "or not higher is claimed, the interval is a 90 % t interval. Of several contrasts that which speaks least for "
+        "the claim is told, negative where it points the paper's way, with an interval that is not adjusted. "
+        f"{OLDER}: not all records are known to be younger than the claim as it is now. {ABSENT}: no verdict yet, "
+        "records are missing. Empty: not claimed."
     )
     return Table(caption, (Column("Claim"), *map(Column, headings)), tuple(rows))
 
 
 def _collections(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> dict[str, str]:
-    """By data set, the shortest of all titles, each up to its first comma, that its own title begins with."""
+    """By data set, the shortest of all titles, each up to its first comma, whose words its own title begins with."""
     names = {verdict.dataset: titles.get(verdict.dataset, verdict.dataset) for verdict in verdicts}
     heads = sorted({title.partition(",")[0] for title in names.values()}, key=len)
-    return {dataset: next(head for head in heads if title.startswith(head)) for dataset, title in names.items()}
+
+    def begins(title: str, head: str) -> bool:
+        return title == head or title.startswith((f"{head} ", f"{head},"))
+
+    return {dataset: next(head for head in heads if begins(title, head)) for dataset, title in names.items()}
 
 
 def _main_place(verdicts: Sequence[Verdict], collections: Mapping[str, str], head: str) -> Place:
@@ -50,21 +56,21 @@ def _main_place(verdicts: Sequence[Verdict], collections: Mapping[str, str], hea
 
 
 def _cell(judged: Sequence[Judged], main: Place, head: str, titles: Mapping[str, str]) -> str:
-    """Tell the verdicts that have data, that about the main place first; others say how their place differs from it."""
-    with_data = [pair for pair in judged if pair[0].outcome != "no data"]
-    if not with_data:
+    """Tell the verdict about the main place first; the others, if any has data, say how their place differs from it."""
+    if all(verdict.outcome == "no data" for verdict, _ in judged):
         return ABSENT if judged else ""
-    with_data.sort(key=lambda pair: (pair[0].dataset, pair[0].recipe) != main)
     told = []
-    for verdict, age in with_data:
-        dataset = titles.get(verdict.dataset, verdict.dataset).removeprefix(head).strip(" ,")
-        words = [dataset] if verdict.dataset != main[0] else []
+    for verdict, age in sorted(judged, key=lambda pair: (pair[0].dataset, pair[0].recipe) != main):
+        title = titles.get(verdict.dataset, verdict.dataset)
+        words = [title.removeprefix(head).strip(" ,") or title] if verdict.dataset != main[0] else []
         words += [verdict.recipe] if verdict.recipe != main[1] else []
         told.append(f"{', '.join(words)}: {_entry(verdict, age)}" if words else _entry(verdict, age))
     return "; ".join(told)
 
 
 def _entry(verdict: Verdict, age: Ages) -> str:
+    if verdict.outcome == "no data":
+        return ABSENT
     interval = bracketed(verdict.interval, signed=True).replace(" ", "\N{NO-BREAK SPACE}")
     older = "" if age.all_later else OLDER
     return f"{verdict.outcome}\N{NO-BREAK SPACE}{points(verdict.difference)} {interval}{older}"

@@ -64,7 +64,7 @@ def repeat_contrasts(published: Published, summaries: Sequence[Summary]) -> tupl
     found: list[Repeated] = []
     for contrast in published.contrasts:
         for dataset in published.datasets:
-            difference = (contrast.after.percent[dataset] - contrast.before.percent[dataset]) / 100
+            difference = contrast.difference(dataset) / 100
             pairs = {way: _difference(contrast, (dataset, way), summaries) for way in _ways(summaries)}
             measured = [Repeated(contrast, dataset, difference, way, pair) for way, pair in pairs.items() if pair]
             found += measured or [Repeated(contrast, dataset, difference, None, None)]
@@ -79,17 +79,11 @@ def _adjusted(rows: Sequence[Repeated], published: Published) -> tuple[Repeated,
             families.setdefault((row.contrast.after.table, row.dataset, row.way), []).append(index)
     adjusted = list(rows)
     for (table, dataset, _), indices in families.items():
-        missing = _signed(published, table, dataset) - len(indices)
+        missing = len(published.signed(table, dataset)) - len(indices)
         ps = [rows[index].ours.p for index in indices]  # type: ignore[union-attr]
         for index, p in zip(indices, holm([*ps, *[1.0] * missing]), strict=False):
             adjusted[index] = replace(rows[index], p=p)
     return tuple(adjusted)
-
-
-def _signed(published: Published, table: str, dataset: str) -> int:
-    """How many contrasts of a table have a sign on a dataset."""
-    contrasts = [contrast for contrast in published.contrasts if contrast.after.table == table]
-    return sum(contrast.after.percent[dataset] != contrast.before.percent[dataset] for contrast in contrasts)
 
 
 def contrasts_table(rows: Sequence[Repeated], titles: Mapping[str, str], planned: int) -> Table:

@@ -51,7 +51,8 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
         for verdict, age in sorted(zip(verdicts, aged, strict=True), key=lambda judged: judged[0].outcome == "no data")
     )
     caption = (
-        "Differences in percentage points, paired by seed, of test error where the claim names nothing else. A "
+        "Differences in percentage points, paired by seed, of test error where the claim names nothing else. Of "
+        "several contrasts that is told which speaks least for the claim, with the largest p and the fewest pairs. A "
         "lower value is claimed: 95 % BCa interval, sign-flip test. The same value, or none that is higher, is "
         "claimed within the margin: 90 % t interval, one-sided t tests. p is adjusted by Holm over the verdicts of "
         "a question. Lower: how often a run of the first side has a lower value than a run of the second, of all "
@@ -121,7 +122,7 @@ def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
         Column("Stands since"),
         Column("Commit"),
     )
-    return Table(caption, columns, tuple(dict.fromkeys(rows)))
+    return Table(caption, columns, tuple(dict.fromkeys(rows)))  # claims of one sentence, each about its own data sets
 
 
 def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table:

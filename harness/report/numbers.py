@@ -168,7 +168,7 @@ def _key(verdict: Verdict) -> str:
 
 def _measured(claim: Claim) -> str:
     """Say what a claim compares, once where both sides have the same."""
-    sides = (claim.left, claim.right)
+    sides = [side for contrast in claim.contrasts for side in contrast]
     measures = (f"difference of {side.measure}" if side.less is not None else side.measure for side in sides)
     return " against ".join(dict.fromkeys(measures))
 
@@ -185,7 +185,15 @@ def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
         f"{key}/deciding": ABSENT if verdict.deciding is None else f"{verdict.deciding.pairs:,}",
         f"{key}/deciding/outcome": ABSENT if verdict.deciding is None else verdict.deciding.outcome,
         f"{key}/with-items": bracketed(verdict.with_items, signed=True),
+        f"{key}/told": _told(verdict),
     }
+
+
+def _told(verdict: Verdict) -> str:
+    """Name the sides of the contrast that is told, where the claim has several."""
+    if not verdict.claim.also or verdict.outcome == "no data":
+        return ABSENT
+    return " against ".join(f"{side.arm} at {side.decay:g}" for side in verdict.claim.contrasts[verdict.contrast])
 
 
 def _side(interval: Interval | None) -> str:

@@ -18,7 +18,7 @@ from harness.report.tables import Table, to_markdown
 README = "README.md"
 START, END = "<!-- verdicts -->", "<!-- end of verdicts -->"
 FIGURE, RECIPE = "figures/error-against-decay", "compact"  # what is shown, and of which recipe where there are several
-_OUTCOME = re.compile(r"\b(held|failed|undecided)\b")
+_OUTCOME = re.compile("(held|failed|undecided)(?=\N{NO-BREAK SPACE})")
 
 
 def readme_of(paper: Path) -> Path:

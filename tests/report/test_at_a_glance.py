@@ -43,6 +43,7 @@ def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts
         (verdict("rt", "small", "failed"), OLD),
         (verdict("rt", outcome="undecided", claim=OTHER), YOUNG),
         (verdict("half", "small"), YOUNG),
+        (verdict("rt", "tiny", "no data"), YOUNG),
         (verdict("all", outcome="no data"), YOUNG),
         (verdict("all", outcome="no data", claim=OTHER), YOUNG),
     )
@@ -70,3 +71,10 @@ def test_claims_of_one_sentence_share_a_row():
     ((sentence, films, tomatoes),) = found.rows
     assert (sentence, films.split("\N{NO-BREAK SPACE}")[0]) == ("It is better.", "failed")
     assert tomatoes.startswith("held")
+
+
+def test_a_collection_ends_with_a_word_and_no_verdict_is_without_the_name_of_its_place():
+    plain = at_a_glance([verdict("rt"), verdict("rte"), verdict("rt", "small")], [YOUNG] * 3, {})
+    assert [column.heading for column in plain.columns] == ["Claim", "rt (big)", "rte (big)"]
+    both = at_a_glance([verdict("rt"), verdict("rt", claim=OTHER), verdict("rt-50")], [YOUNG] * 3, {"rt-50": "rt"})
+    assert "; rt: held" in both.rows[0][1]
