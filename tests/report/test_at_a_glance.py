@@ -53,8 +53,8 @@ def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts
         ("It is another.", "–", f"undecided\N{NO-BREAK SPACE}{entry}; 50 labels: held\N{NO-BREAK SPACE}{entry}"),
         (
             "It is better.",
-            f"half, 9 labels, small: held\N{NO-BREAK SPACE}{entry}",
-            f"held\N{NO-BREAK SPACE}{entry}; small: failed\N{NO-BREAK SPACE}{entry}∗",
+            f"–; half, 9 labels, small: held\N{NO-BREAK SPACE}{entry}",
+            f"held\N{NO-BREAK SPACE}{entry}; small: failed\N{NO-BREAK SPACE}{entry}∗; tiny: –",
         ),
     )
 
