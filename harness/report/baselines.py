@@ -1,4 +1,4 @@
-"""The table of the linear baselines."""
+"""The linear baselines: their table, and the numbers that the paper states."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
+from harness.report.summaries import Summary
 from harness.report.tables import Column, Table, bracketed, percent
 from harness.statistics import mean_interval
+
+Value = str | int | tuple[str, ...]
 
 
 def baselines_table(records: Sequence[BaselineRecord]) -> Table:
@@ -41,3 +44,26 @@ def _row(record: BaselineRecord) -> tuple[str, ...]:
         percent(float(np.mean([run.validation_error for run in record.runs]))),
         f"{percent(float(np.mean(errors)))} {bracketed(mean_interval(errors))}",
     )
+
+
+def baseline_numbers(baselines: Sequence[BaselineRecord], summaries: Sequence[Summary]) -> dict[str, Value]:
+    """For each data set the linear model and the fine-tuned family with the lowest mean test error."""
+    best: dict[str, tuple[float, BaselineRecord]] = {}
+    for record in baselines:
+        error = float(np.mean([run.test_error for run in record.runs]))
+        best[record.dataset.name] = min(best.get(record.dataset.name, (error, record)), (error, record), key=_error)
+    found: dict[str, Value] = {"baselines": tuple(f"baseline/{name}" for name in best)}
+    for name, (error, record) in best.items():
+        tuned = [s.test_error for s in summaries if s.family.dataset == name and s.test_error is not None]
+        found |= {
+            f"baseline/{name}/title": record.dataset.title,
+            f"baseline/{name}/model": record.baseline.title,
+            f"baseline/{name}/error": percent(error),
+            f"baseline/{name}/fine-tuned": percent(min(tuned, default=None)),
+            f"baseline/{name}/linear-lower": int(error < min(tuned, default=0.0)),
+        }
+    return found
+
+
+def _error(best: tuple[float, BaselineRecord]) -> float:
+    return best[0]

@@ -13,13 +13,14 @@ from typing import get_args
 
 import numpy as np
 
-from harness.baseline_evidence import BaselineRecord
 from harness.claim_history import Ages
 from harness.claims import AGREEMENT, PRIMARY, Claim, Outcome, Protocol, Verdict, without_labels
 from harness.record import Record
+from harness.report.baselines import baseline_numbers
 from harness.report.beside_published import Kept, Repeated
 from harness.report.listings import commit_text, later_text
 from harness.report.page import ReportInputs
+from harness.report.same_rates import same_rates_table
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers, tuning_numbers
 from harness.report.tables import ABSENT, bracketed, p_value, percent, points
@@ -46,10 +47,10 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | _recipe_numbers(records)
         | sweep_numbers(summaries)
         | tuning_numbers(records, protocol)
-        | _baseline_numbers(inputs.baselines, summaries)
+        | baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
         | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
-        | {"pretraining/rows": len(inputs.starts)}
+        | {"pretraining/rows": len(inputs.starts), "same-rates/rows": len(same_rates_table(summaries, {}).rows)}
     )
     return dict(sorted(found.items()))
 
@@ -257,25 +258,6 @@ def _recipe(recipe: Recipe) -> dict[str, Value]:
     }
 
 
-def _baseline_numbers(baselines: Sequence[BaselineRecord], summaries: Sequence[Summary]) -> dict[str, Value]:
-    """For each data set the linear model and the fine-tuned family with the lowest mean test error."""
-    best: dict[str, tuple[float, BaselineRecord]] = {}
-    for record in baselines:
-        error = float(np.mean([run.test_error for run in record.runs]))
-        best[record.dataset.name] = min(best.get(record.dataset.name, (error, record)), (error, record), key=_error)
-    found: dict[str, Value] = {"baselines": tuple(f"baseline/{name}" for name in best)}
-    for name, (error, record) in best.items():
-        tuned = [s.test_error for s in summaries if s.family.dataset == name and s.test_error is not None]
-        found |= {
-            f"baseline/{name}/title": record.dataset.title,
-            f"baseline/{name}/model": record.baseline.title,
-            f"baseline/{name}/error": percent(error),
-            f"baseline/{name}/fine-tuned": percent(min(tuned, default=None)),
-            f"baseline/{name}/linear-lower": int(error < min(tuned, default=0.0)),
-        }
-    return found
-
-
 def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str, Value]:
     """Count, for each published table, the contrasts repeated and those whose sign is kept or reversed."""
     found: dict[str, Value] = {}
@@ -288,10 +270,6 @@ def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str,
             found[f"{key}/{verdict}"] = counts[verdict] if counts else ABSENT
         found |= {f"{key}/title": f"Howard and Ruder’s Table {table}"}
     return found | {"published": tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in found))}
-
-
-def _error(best: tuple[float, BaselineRecord]) -> float:
-    return best[0]
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

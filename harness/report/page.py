@@ -40,6 +40,7 @@ from harness.report.listings import (
 from harness.report.origins import address, commands
 from harness.report.pretraining import Product, Start, pretraining_table, starts, tokens_table
 from harness.report.robustness import areas_table
+from harness.report.same_rates import same_rates_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
 from harness.report.variance import spreads, variance_table
@@ -145,6 +146,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.contrasts, titles, planned),
         "baselines": baselines_table(inputs.baselines),
+        "same-rates": same_rates_table(summaries, titles),
         "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
         "pretraining": pretraining_table(inputs.starts, titles),
         "tokens": tokens_table(inputs.starts, titles),

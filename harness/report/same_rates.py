@@ -1,0 +1,64 @@
+"""Whether the two implementations differ at the same base rate, or in the base rates that tuning chose for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.report.summaries import Summary, by_repetition, find
+from harness.report.tables import ABSENT, Column, Table, bracketed, points, rate_text
+from harness.statistics import paired_difference
+
+
+def same_rates_table(summaries: Sequence[Summary], titles: Mapping[str, str]) -> Table:
+    """Build one row for each dataset, recipe, arm and decay that both implementations were tuned on."""
+    columns = (
+        Column("Dataset"),
+        Column("Decay", numeric=True),
+        Column("Rates", numeric=True),
+        Column("Median", numeric=True),
+        Column("Quartiles", numeric=True),
+        Column("Rate, torch", numeric=True),
+        Column("Rate, fastai", numeric=True),
+        Column("Each at its own [95\N{NO-BREAK SPACE}%]", numeric=True),
+    )
+    caption = (
+        "torch minus fastai, in points. At the same base rate: median and quartiles, over all rates, of the difference "
+        "in mean validation error of the tuning repetitions. Each at its own rate: the paired difference in test error "
+        "of the final repetitions, with a BCa interval. † The rate lies on the edge of the grid."
+    )
+    rows = []
+    for summary in summaries:
+        other = find(summaries, replace(summary.family, implementation="fastai"))
+        if summary.family.implementation == "torch" and other is not None:
+            rows.append(_row(summary, other, titles))
+    return Table(caption, columns, tuple(rows))
+
+
+def _row(torch: Summary, fastai: Summary, titles: Mapping[str, str]) -> tuple[str, ...]:
+    family = torch.family
+    theirs = dict(zip(fastai.tried, fastai.tuning, strict=True))
+    apart = [error - theirs[rate] for rate, error in zip(torch.tried, torch.tuning, strict=True) if rate in theirs]
+    low, median, high = map(float, np.percentile(apart or [math.nan], (25, 50, 75)))
+    return (
+        f"{titles.get(family.dataset, family.dataset)} ({family.recipe})",
+        f"{family.decay:g}",
+        f"{len(apart)}",
+        points(median if apart else None),
+        bracketed((low, high) if apart else None, signed=True),
+        rate_text(torch),
+        rate_text(fastai),
+        _tuned(torch, fastai),
+    )
+
+
+def _tuned(torch: Summary, fastai: Summary) -> str:
+    left, right = by_repetition(torch), by_repetition(fastai)
+    shared = sorted(set(left) & set(right))
+    if not shared:
+        return ABSENT
+    difference = paired_difference(*([side[n].result.test.error for n in shared] for side in (left, right)))
+    return f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}"
