@@ -50,7 +50,10 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
         | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
-        | {"pretraining/rows": len(inputs.starts), "same-rates/rows": len(same_rates_table(summaries, {}).rows)}
+        | {
+            "pretraining/rows": len(inputs.starts),
+            "same-rates/rows": len(same_rates_table((), summaries, protocol, {}).rows),
+        }
     )
     return dict(sorted(found.items()))
 

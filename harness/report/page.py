@@ -146,7 +146,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.contrasts, titles, planned),
         "baselines": baselines_table(inputs.baselines),
-        "same-rates": same_rates_table(summaries, titles),
+        "same-rates": same_rates_table(inputs.records, summaries, inputs.protocol, titles),
         "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
         "pretraining": pretraining_table(inputs.starts, titles),
         "tokens": tokens_table(inputs.starts, titles),

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from harness.claims import Family, Protocol, family_of, paired_errors
+from harness.record import Record
 from harness.report.summaries import Summary, by_repetition, find
 from harness.report.tables import ABSENT, Column, Table, bracketed, points, rate_text
 from harness.statistics import paired_difference
 
 
-def same_rates_table(summaries: Sequence[Summary], titles: Mapping[str, str]) -> Table:
-    """Build one row for each dataset, recipe, arm and decay that both implementations were tuned on."""
+def same_rates_table(
+    records: Iterable[Record], summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str]
+) -> Table:
+    """Build one row for each dataset, recipe, arm and decay that both implementations were tuned on.
+
+    ``records`` are searched for torch's final repetitions at fastai's rate.
+    """
     columns = (
         Column("Dataset"),
         Column("Decay", numeric=True),
@@ -24,17 +31,26 @@ def same_rates_table(summaries: Sequence[Summary], titles: Mapping[str, str]) ->
         Column("Rate, torch", numeric=True),
         Column("Rate, fastai", numeric=True),
         Column("Each at its own [95\N{NO-BREAK SPACE}%]", numeric=True),
+        Column("Both at fastai's [95\N{NO-BREAK SPACE}%]", numeric=True),
     )
     caption = (
         "torch minus fastai, in points. At the same base rate: median and quartiles, over all rates, of the difference "
-        "in mean validation error of the tuning repetitions. Each at its own rate: the paired difference in test error "
-        "of the final repetitions, with a BCa interval. † The rate lies on the edge of the grid."
+        "in mean validation error of the tuning repetitions. Each at its own rate, both at that which fastai chose: the "
+        "paired difference in test error of the final repetitions, with a BCa interval that is not adjusted. † The rate "
+        "lies on the edge of the grid."
     )
+    finals: dict[tuple[Family, float], dict[int, Record]] = {}
+    for record in records:
+        cell = record.specification
+        if cell.repetition in protocol.final_repetitions:
+            finals.setdefault((family_of(record), cell.base_rate), {})[cell.repetition] = record
     rows = []
     for summary in summaries:
         other = find(summaries, replace(summary.family, implementation="fastai"))
         if summary.family.implementation == "torch" and other is not None:
-            rows.append(_row(summary, other, titles))
+            there = finals.get((summary.family, other.rate), {}) if other.rate is not None else {}
+            own, theirs = by_repetition(summary), by_repetition(other)
+            rows.append((*_row(summary, other, titles), _difference(own, theirs), _difference(there, theirs)))
     return Table(caption, columns, tuple(rows))
 
 
@@ -51,14 +67,12 @@ def _row(torch: Summary, fastai: Summary, titles: Mapping[str, str]) -> tuple[st
         bracketed((low, high) if apart else None, signed=True),
         rate_text(torch),
         rate_text(fastai),
-        _tuned(torch, fastai),
     )
 
 
-def _tuned(torch: Summary, fastai: Summary) -> str:
-    left, right = by_repetition(torch), by_repetition(fastai)
-    shared = sorted(set(left) & set(right))
-    if not shared:
+def _difference(torch: Mapping[int, Record], fastai: Mapping[int, Record]) -> str:
+    left, right = paired_errors(torch, fastai)
+    if not left:
         return ABSENT
-    difference = paired_difference(*([side[n].result.test.error for n in shared] for side in (left, right)))
+    difference = paired_difference(left, right)
     return f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}"

@@ -24,7 +24,8 @@ def records(implementation, tuning, finals, rate):
 
 
 def rows(*groups):
-    return same_rates_table(summarise([r for group in groups for r in group], PROTOCOL), {"rt-1k": "Tomatoes"}).rows
+    together = [record for group in groups for record in group]
+    return same_rates_table(together, summarise(together, PROTOCOL), PROTOCOL, {"rt-1k": "Tomatoes"}).rows
 
 
 TORCH = records("torch", {0.01: 0.30, 0.02: 0.31, 0.04: 0.50}, (0.30, 0.32), 0.01)
@@ -32,17 +33,26 @@ TORCH = records("torch", {0.01: 0.30, 0.02: 0.31, 0.04: 0.50}, (0.30, 0.32), 0.0
 
 def test_what_differs_at_the_same_rate_stands_beside_what_differs_as_tuned():
     fastai = records("fastai", {0.01: 0.32, 0.02: 0.30, 0.04: 0.50}, (0.27, 0.29), 0.02)
-    ((title, decay, rates, median, quartiles, left, right, tuned),) = rows(TORCH, fastai)
+    ((title, decay, rates, median, quartiles, left, right, tuned, same),) = rows(TORCH, fastai)
     assert (title, decay, rates) == ("Tomatoes (mini)", "2.6", "3")
     assert (median, quartiles) == ("+0.00", "[−1.00, +0.50]")
     assert (left, right) == ("0.01†", "0.02")
     assert tuned.startswith("+3.00 ")
+    assert same == "–"
+
+
+def test_torch_at_the_rate_that_fastai_chose_stands_beside_each_at_its_own():
+    fastai = records("fastai", {0.01: 0.32, 0.02: 0.30}, (0.27, 0.29), 0.02)
+    there = records("torch", {}, (0.28, 0.29), 0.02)
+    *_, tuned, same = rows(TORCH, there, fastai)[0]
+    assert tuned.startswith("+3.00 ")
+    assert same.startswith("+0.50 ")
 
 
 def test_rates_that_one_side_has_not_tried_do_not_count_and_one_side_alone_has_no_row():
     fastai = records("fastai", {0.02: 0.30}, (), 0.02)
     assert rows(TORCH, fastai)[0][2:4] == ("1", "+1.00")
-    assert rows(TORCH, fastai)[0][-1] == "–"
+    assert rows(TORCH, fastai)[0][-2:] == ("–", "–")
     assert rows(TORCH) == ()
 
 
