@@ -35,9 +35,9 @@ def same_rates_table(
     )
     caption = (
         "torch minus fastai, in points. At the same base rate: median and quartiles, over all rates, of the difference "
-        "in mean validation error of the tuning repetitions. Each at its own rate, and both at the one that "
-        "fastai chose: the paired difference in test error of the final repetitions, with a BCa interval that is not adjusted. "
-        "† The rate lies on the edge of the grid."
+        "in mean validation error of the tuning repetitions. Each at its own rate, and both at the one that fastai "
+        "chose: the paired difference in test error of the final repetitions, with a BCa interval that is not "
+        "adjusted. † The rate lies on the edge of the grid."
     )
     finals: dict[tuple[Family, float], dict[int, Record]] = {}
     for record in records:
