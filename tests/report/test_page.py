@@ -101,6 +101,7 @@ def test_the_sections_come_in_order(report):
         "Errors",
         "Sensitivity to the base rate",
         "Beside the paper",
+        "The two implementations at the same base rate",
         "Figures",
         "All cells",
         "Data sets",
