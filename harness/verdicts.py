@@ -28,6 +28,7 @@ whose base rate was chosen from fewer rates than others of their dataset and rec
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -146,9 +147,11 @@ def _together(judged: Sequence[_Judged]) -> _Judged:
         mean, p = one.verdict.difference or 0.0, 1.0 if one.verdict.p is None else one.verdict.p
         return (p if mean < 0 else 1.0), mean
 
-    bounded = [one for one in judged if one.outer is not None]
-    excluding = max(bounded, key=lambda one: one.outer or (0, 0), default=judged[0])
-    excluded = excluding.outer is not None and excluding.outer[0] > -excluding.verdict.claim.margin
+    def lower_end(one: _Judged) -> float:
+        return -math.inf if one.outer is None else one.outer[0]
+
+    excluding = max(judged, key=lower_end)
+    excluded = lower_end(excluding) > -excluding.verdict.claim.margin
     told = excluding if excluded else max(judged, key=against)
     verdict = replace(told.verdict, p=max(map(against, judged))[0], n=min(one.verdict.n for one in judged))
     return _Judged(verdict, excluding.outer, all(one.below for one in judged))

@@ -32,7 +32,7 @@ def at_a_glance(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mappi
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
         "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
         "or not higher is claimed, the interval is a 90 % t interval. Of several contrasts that which speaks least for "
-        "the claim is told, negative where it points the paper's way, with an interval that is not adjusted. "
+        "the claim is told, with an interval that is not adjusted. "
         f"{OLDER}: not all records are known to be younger than the claim as it is now. {ABSENT}: no verdict yet, "
         "records are missing. Empty: not claimed."
     )

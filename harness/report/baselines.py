@@ -8,10 +8,8 @@ import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
 from harness.report.summaries import Summary
-from harness.report.tables import Column, Table, bracketed, percent
+from harness.report.tables import Column, Table, Value, bracketed, percent
 from harness.statistics import mean_interval
-
-Value = str | int | tuple[str, ...]
 
 
 def baselines_table(records: Sequence[BaselineRecord]) -> Table:

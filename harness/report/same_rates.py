@@ -24,6 +24,7 @@ def same_rates_table(
     """
     columns = (
         Column("Dataset"),
+        Column("Arm"),
         Column("Decay", numeric=True),
         Column("Rates", numeric=True),
         Column("Median", numeric=True),
@@ -61,6 +62,7 @@ def _row(torch: Summary, fastai: Summary, titles: Mapping[str, str]) -> tuple[st
     low, median, high = map(float, np.percentile(apart or [math.nan], (25, 50, 75)))
     return (
         f"{titles.get(family.dataset, family.dataset)} ({family.recipe})",
+        family.arm,
         f"{family.decay:g}",
         f"{len(apart)}",
         points(median if apart else None),

@@ -11,10 +11,9 @@ import numpy as np
 from harness.claims import Family, Protocol, chosen_rates
 from harness.record import Record
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, difference_to_uniform, swept_arm
-from harness.report.tables import ABSENT, bracketed, percent, points, rate_text
+from harness.report.tables import ABSENT, Value, bracketed, percent, points, rate_text
 
 POSITIONS = ("below", "uniform", "between", "discriminative", "beyond")  # of a decay, against 1 and 2.6
-Value = str | int | tuple[str, ...]
 
 
 def sweep_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from harness.report.summaries import Summary, difference_to_uniform
 from harness.statistics import Interval
 
+Value = str | int | tuple[str, ...]  # of a number, text or list of names that the paper may state
 ABSENT = "–"
 _LATEX = {
     "\\": r"\textbackslash{}",

@@ -33,8 +33,8 @@ TORCH = records("torch", {0.01: 0.30, 0.02: 0.31, 0.04: 0.50}, (0.30, 0.32), 0.0
 
 def test_what_differs_at_the_same_rate_stands_beside_what_differs_as_tuned():
     fastai = records("fastai", {0.01: 0.32, 0.02: 0.30, 0.04: 0.50}, (0.27, 0.29), 0.02)
-    ((title, decay, rates, median, quartiles, left, right, tuned, same),) = rows(TORCH, fastai)
-    assert (title, decay, rates) == ("Tomatoes (mini)", "2.6", "3")
+    ((title, arm, decay, rates, median, quartiles, left, right, tuned, same),) = rows(TORCH, fastai)
+    assert (title, arm, decay, rates) == ("Tomatoes (mini)", "full+stlr", "2.6", "3")
     assert (median, quartiles) == ("+0.00", "[−1.00, +0.50]")
     assert (left, right) == ("0.01†", "0.02")
     assert tuned.startswith("+3.00 ")
@@ -51,11 +51,11 @@ def test_torch_at_the_rate_that_fastai_chose_stands_beside_each_at_its_own():
 
 def test_rates_that_one_side_has_not_tried_do_not_count_and_one_side_alone_has_no_row():
     fastai = records("fastai", {0.02: 0.30}, (), 0.02)
-    assert rows(TORCH, fastai)[0][2:4] == ("1", "+1.00")
+    assert rows(TORCH, fastai)[0][3:5] == ("1", "+1.00")
     assert rows(TORCH, fastai)[0][-2:] == ("–", "–")
     assert rows(TORCH) == ()
 
 
 def test_without_a_rate_in_common_there_is_no_difference_at_the_same_rate():
     fastai = records("fastai", {0.64: 0.30}, (0.3, 0.3), 0.64)
-    assert rows(TORCH, fastai)[0][2:5] == ("0", "–", "–")
+    assert rows(TORCH, fastai)[0][3:6] == ("0", "–", "–")
