@@ -56,7 +56,8 @@ class Selector:
     """One side of a contrast, within one dataset and recipe.
 
     Of several ``decay`` factors it is the one that ``chosen_by`` names, over the final repetitions and once all factors
-    have all of these: that with the lowest validation error, or whose lowest layer moves least or most. ``rate`` is the
+    have all of these: that with the lowest validation error, or whose lowest layer moves least or most. The choice is
+    made among the records of the implementation ``chosen_with`` where one is named. ``rate`` is the
     one that tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset`` is another than
     the claim's, and so may ``recipe`` be. ``direction`` "backward" reads the cells of the backward model's recipe
     (``backward_of``), "both" averages the probabilities that the two directions' cells of a repetition predict, each at
@@ -76,6 +77,7 @@ class Selector:
     less: Selector | None = None
     recipe: str | None = None
     direction: Directions = "forward"
+    chosen_with: Implementation | None = None
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,11 @@ def families(side: Selector, place: Place) -> tuple[Family, ...]:
         Family(
             dataset,
             backward_of(recipe) if one.direction == "backward" else recipe,
-            side.implementation,
+            implementation,
             side.arm,
             decay,
         )
+        for implementation in dict.fromkeys((side.implementation, side.chosen_with or side.implementation))
         for one in directions(side)
         for decay in (side.decay if isinstance(side.decay, tuple) else (side.decay,))
     )

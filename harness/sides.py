@@ -138,16 +138,18 @@ def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
 def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Family | None:
     if selector.direction == "both":
         raise ClaimsError("either direction has records of its own; ask for one of them")
-    first, *others = families(selector, place)
-    if not others:
-        return first
+    chooser = replace(selector, implementation=selector.chosen_with or selector.implementation, chosen_with=None)
+    candidates = families(chooser, place)
+    if len(candidates) == 1:
+        return replace(candidates[0], implementation=selector.implementation)
     ranks: dict[Family, float] = {}
-    for family in (first, *others):
+    for family in candidates:
         finals = evidence.finals.get(family, {}).get(evidence.chosen.get(family, 0.0), {})
         if len(finals) < len(protocol.final_repetitions):
             return None
         ranks[family] = sum(_rank(selector, record) for record in finals.values())
-    return min(ranks, key=lambda family: (ranks[family], family.decay))
+    chosen = min(ranks, key=lambda family: (ranks[family], family.decay))
+    return replace(chosen, implementation=selector.implementation)
 
 
 def _rank(selector: Selector, record: Record) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from harness import claim_history, evidence
 from harness.campaign import Selection, planned
-from harness.claims import Family, chosen_rates
+from harness.claims import Family, chosen_rates, final_records
 from harness.record import Record
 from harness.report.again import repeated_cells
 from harness.report.freshness import stale
@@ -147,3 +147,16 @@ def _change_a_digit(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     place = max(text.rfind(digit, 0, text.find(END) if END in text else None) for digit in "0123456789")
     path.write_text(f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}", encoding="utf-8")
+
+
+def test_fastai_repeats_the_decay_that_the_sweep_of_torch_found_best(committed: tuple[Record, ...]) -> None:
+    finals = final_records(committed, STUDY.protocol)
+    declared = {(sweep.dataset.name, sweep.recipe.name): sweep.decays for sweep in STUDY.profiles["agreement"].sweeps}
+    for sweep in STUDY.profiles["compact"].sweeps:
+        errors = {}
+        for decay in sweep.decays:
+            family = Family(sweep.dataset.name, sweep.recipe.name, "torch", sweep.arm.name, decay)
+            records = finals.get(family, {})
+            errors |= {decay: sum(r.result.validation.error for r in records.values())} if len(records) == 10 else {}
+        if len(errors) == len(sweep.decays):
+            assert min(errors, key=errors.__getitem__) in declared[sweep.dataset.name, sweep.recipe.name]

@@ -28,7 +28,8 @@ def of(records: list[Record], dataset: str = "trec6") -> Coverage:
 
 def test_final_cells_count_as_planned_before_their_rate_is_chosen_and_after() -> None:
     tuning = [cell for cell in planned(SMALL, Selection("agreement"), ()).cells if cell.dataset.name == "trec6"]
-    whole = len(tuning) + len(PROFILE.final_repetitions) * 2
+    decays = {cell.arm.decay for cell in tuning}
+    whole = len(tuning) + len(PROFILE.final_repetitions) * len(decays)
     assert of([]) == Coverage("agreement", "trec6", whole, 0)
     records = [measured(cell) for cell in tuning]
     assert of(records[:3]) == Coverage("agreement", "trec6", whole, 3)

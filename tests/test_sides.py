@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from report.synthetic import GROUPS, ITEMS, RECIPE, cell, make_record
 
-from harness.claims import Claim, ClaimsError, Protocol, Selector, without_unread
+from harness.claims import Claim, ClaimsError, Protocol, Selector, families, without_unread
 from harness.probabilities import pack_probabilities
 from harness.sides import gather, values_of
 from harness.specification import cell_id
@@ -154,6 +154,26 @@ def test_of_several_decays_the_best_by_validation_error_is_read_once_all_are_com
     assert read(side, [*records, *finals([0.01] * 4, decay=4.192)]) == dict.fromkeys(range(4), 0.75)
     assert read(side, records[:-1]) == {}
     assert read(replace(SIDE, decay=(1.0, 2.6, 4.192)), records) == {}
+
+
+def test_another_implementation_may_choose_the_decay_that_is_read():
+    torch = [record for decay in (1.0, 2.6) for record in finals([0.1 + 0.01 * decay] * 4, decay=decay)]
+    fastai = [
+        make_record(cell("rt-1k", implementation="fastai", decay=decay, rate=0.008, repetition=n), error=error)
+        for decay, error in ((1.0, 0.4), (2.6, 0.3))
+        for n in range(4)
+    ]
+    own = Selector("fastai", "full+stlr", (1.0, 2.6))
+    side = replace(own, chosen_with="torch")
+    assert read(own, [*torch, *fastai]) == dict.fromkeys(range(4), 0.3)
+    assert read(side, [*torch, *fastai]) == dict.fromkeys(range(4), 0.4)
+    assert read(side, [*torch[:-1], *fastai]) == {}
+    assert read(side, torch) == {}
+    read_from = families(side, PLACE)
+    assert len(read_from) == 4
+    assert {(family.implementation, family.decay) for family in read_from} == {
+        (implementation, decay) for implementation in ("torch", "fastai") for decay in (1.0, 2.6)
+    }
 
 
 def moved_by(distance, record):
