@@ -49,7 +49,7 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
         | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
-        | {"pretraining/rows": len(inputs.starts)}
+        | {"pretraining/rows": len(inputs.starts), "tuning-budget/rows": len(inputs.choices)}
         | {"same-rates/rows": len(same_rates_table((), summaries, protocol, {}).rows)}
     )
     return dict(sorted(found.items()))

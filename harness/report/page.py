@@ -43,6 +43,7 @@ from harness.report.robustness import areas_table
 from harness.report.same_rates import same_rates_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
+from harness.report.tuning_budget import Choices, tuning_budget_table, tuning_choices
 from harness.report.variance import spreads, variance_table
 from harness.reproduction import Comparison
 from harness.verdicts import evaluate
@@ -91,6 +92,11 @@ class ReportInputs:
     def ages(self) -> tuple[Ages, ...]:
         """The ages of the records of each verdict."""
         return tuple(ages(verdict, self.records, self.history) for verdict in self.verdicts)
+
+    @cached_property
+    def choices(self) -> tuple[Choices, ...]:
+        """What other tuning repetitions would have found."""
+        return tuning_choices(self.records, self.protocol)
 
     @cached_property
     def starts(self) -> tuple[Start, ...]:
@@ -143,6 +149,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
         "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),
+        "tuning-budget": tuning_budget_table(inputs.choices, inputs.protocol, titles),
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.contrasts, titles, planned),
         "baselines": baselines_table(inputs.baselines),

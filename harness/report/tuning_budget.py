@@ -1,0 +1,153 @@
+"""How much a comparison owes to the repetitions that chose the base rates: what any other choice of them would find.
+
+Where every repetition ran at every base rate, any few of them can play the part of the tuning repetitions and all
+others that of the final ones. Between choices of as many repetitions nothing differs but what tuning saw.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.claims import Family, Protocol, family_of
+from harness.record import Record
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM
+from harness.report.tables import Column, Table, bracketed, points
+
+BUDGETS = (1, 2, 3, 5)  # repetitions that choose
+Errors = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Validation and test errors (fractions) of one family, shape (repetitions, base rates)."""
+
+    rates: tuple[float, ...]
+    validation: Errors
+    test: Errors
+
+    def chosen(self, repetitions: tuple[int, ...]) -> int:
+        """Index of the rate with the lowest mean validation error over ``repetitions`` (indices); ties: the lower."""
+        return int(np.argmin(np.round(self.validation[list(repetitions)].mean(axis=0), 12)))
+
+
+@dataclass(frozen=True)
+class Choices:
+    """All choices of ``repetitions`` that tune the two decays of an arm, ``family`` being that of decay 2.6.
+
+    ``differences`` are of mean test error over the repetitions that did not choose, 2.6 minus 1 and paired, one for
+    each choice. ``rates`` counts how often each base rate was chosen, at decay 1 and at 2.6.
+    """
+
+    family: Family
+    repetitions: int
+    differences: tuple[float, ...]
+    rates: tuple[Counter[float], Counter[float]]
+
+
+def tuning_choices(records: Iterable[Record], protocol: Protocol) -> tuple[Choices, ...]:
+    """Go through all choices of each of ``BUDGETS``, for each arm with decays 1 and 2.6 whose grids are complete."""
+    found = grids(records, protocol)
+    pairs = [(found[uniform], grid, family) for family, grid in found.items() if (uniform := _uniform(family)) in found]
+    return tuple(
+        _choices(family, budget, uniform, discriminative)
+        for uniform, discriminative, family in pairs
+        if uniform.rates == discriminative.rates
+        for budget in BUDGETS
+        if budget < len(uniform.test)
+    )
+
+
+def grids(records: Iterable[Record], protocol: Protocol) -> dict[Family, Grid]:
+    """The errors of each family that all repetitions, tuning ones first, ran at two base rates or more, and at each."""
+    repetitions = (*protocol.tuning_repetitions, *protocol.final_repetitions)
+    cells: dict[Family, dict[tuple[int, float], Record]] = {}
+    for record in records:
+        cell = record.specification
+        if cell.recipe.crossing is None:
+            cells.setdefault(family_of(record), {})[cell.repetition, cell.base_rate] = record
+    return {
+        family: grid
+        for family, found in cells.items()
+        if (grid := _grid(found, repetitions)) is not None and len(grid.rates) > 1
+    }
+
+
+def tuning_budget_table(choices: Iterable[Choices], protocol: Protocol, titles: Mapping[str, str]) -> Table:
+    """Build one row for each dataset, recipe, implementation, arm and number of repetitions that choose."""
+    columns = (
+        Column("Dataset"),
+        Column("Implementation"),
+        Column("Arm"),
+        Column("Choosing", numeric=True),
+        Column("Choices", numeric=True),
+        Column("Rates at 1"),
+        Column("Rates at 2.6"),
+        Column("Mean difference", numeric=True),
+        Column("5\N{NO-BREAK SPACE}% to 95\N{NO-BREAK SPACE}%", numeric=True),
+        Column("2.6 lower in", numeric=True),
+    )
+    planned = len(protocol.tuning_repetitions) + len(protocol.final_repetitions)
+    caption = (
+        f"What other repetitions would have chosen. Where all {planned} repetitions ran at every base rate, any few of "
+        "them can choose the rates of decays 1 and 2.6 by mean validation error; over all choices: the rates chosen "
+        "with how often, and the difference in mean test error, 2.6 minus 1 in points, over the repetitions that did "
+        "not choose: its mean, its percentiles, and the share of choices after which 2.6 has the lower error. Choices "
+        "overlap, so that the percentiles are not an interval for the mean."
+    )
+    return Table(caption, columns, tuple(_row(one, titles) for one in choices))
+
+
+def _uniform(family: Family) -> Family | None:
+    return replace(family, decay=UNIFORM) if family.decay == DISCRIMINATIVE else None
+
+
+def _grid(found: Mapping[tuple[int, float], Record], repetitions: tuple[int, ...]) -> Grid | None:
+    """The errors at the rates that all repetitions have; absent while a rate that was tuned has not all of them."""
+    tuned = {rate for repetition, rate in found if repetition == repetitions[0]}
+    rates = tuple(sorted(tuned))
+    if not rates or any((repetition, rate) not in found for repetition in repetitions for rate in rates):
+        return None
+    results = [[found[repetition, rate].result for rate in rates] for repetition in repetitions]
+    validation = np.array([[result.validation.error for result in row] for row in results])
+    return Grid(rates, validation, np.array([[result.test.error for result in row] for row in results]))
+
+
+def _choices(family: Family, budget: int, uniform: Grid, discriminative: Grid) -> Choices:
+    differences, rates = [], (Counter[float](), Counter[float]())
+    repetitions = range(len(uniform.test))
+    for choosing in combinations(repetitions, budget):
+        others = [repetition for repetition in repetitions if repetition not in choosing]
+        low, high = uniform.chosen(choosing), discriminative.chosen(choosing)
+        differences.append(float(np.mean(discriminative.test[others, high] - uniform.test[others, low])))
+        rates[0][uniform.rates[low]] += 1
+        rates[1][discriminative.rates[high]] += 1
+    return Choices(family, budget, tuple(differences), rates)
+
+
+def _row(choices: Choices, titles: Mapping[str, str]) -> tuple[str, ...]:
+    family, differences = choices.family, choices.differences
+    low, high = map(float, np.percentile(differences, (5, 95)))
+    return (
+        f"{titles.get(family.dataset, family.dataset)} ({family.recipe})",
+        family.implementation,
+        family.arm,
+        f"{choices.repetitions}",
+        f"{len(differences)}",
+        *(_shares(rates) for rates in choices.rates),
+        points(float(np.mean(differences))),
+        bracketed((low, high), signed=True),
+        f"{100 * np.mean(np.array(differences) < 0):.0f} %",
+    )
+
+
+def _shares(rates: Counter[float]) -> str:
+    """The rates that were chosen in at least a tenth of all choices, the most frequent first."""
+    total = rates.total()
+    kept = sorted((rate for rate in rates if 10 * rates[rate] >= total), key=lambda rate: (-rates[rate], rate))
+    return ", ".join(f"{rate:g} ({100 * rates[rate] / total:.0f} %)" for rate in kept)
