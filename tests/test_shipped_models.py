@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -14,6 +15,7 @@ from study.__main__ import STUDY
 from study.pretraining import SHORTER
 
 MOST_BYTES = 12 * 2**20
+WORDS = "76a0c26983ceac9ef62508680c7fd6c5561438b5ee25da114ee7e4c858028e52"  # SHA-256 of the words, a line each
 RECIPES = {sweep.recipe.name: sweep.recipe for profile in STUDY.profiles.values() for sweep in profile.sweeps}
 PRETRAINED = [recipe for recipe in RECIPES.values() if isinstance(recipe.general, ShippedModel)]
 
@@ -39,6 +41,12 @@ def test_the_model_is_there_with_the_declared_digest_and_size(recipe: Recipe) ->
     units = [recipe.size.hidden] * (recipe.size.layers - 1) + [recipe.size.embedding]
     assert layers == [(4 * width, width) for width in units]
     assert (MODELS / f"{model.name}.safetensors").stat().st_size <= MOST_BYTES
+
+
+@pytest.mark.parametrize("recipe", SHIPPING, ids=lambda recipe: recipe.name)
+def test_the_words_beside_it_are_those_it_was_trained_with_in_their_order(recipe: Recipe) -> None:
+    words = json.loads((MODELS / f"{shipped(recipe).name}.vocabulary.json").read_text(encoding="utf-8"))
+    assert hashlib.sha256("\n".join(words).encode()).hexdigest() == WORDS
 
 
 @pytest.mark.parametrize("recipe", PRETRAINED, ids=lambda recipe: recipe.name)

@@ -103,12 +103,12 @@ def reproduction_table(comparisons: Iterable[Comparison]) -> Table:
 
 def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
     """Build one row for each claim: since when it stands as it does now."""
-    claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
-    rows = []
-    for name, claim in claims.items():
-        since = history.since.get(name)
+    rows: dict[tuple[str, ...], list[str]] = {}  # claims of one sentence, each about its own data sets, share a row
+    for verdict in verdicts:
+        claim, since = verdict.claim, history.since.get(verdict.claim.name)
         dated = (since.date, since.commit[:10]) if since else (ABSENT, ABSENT)
-        rows.append((claim.sentence, claim.question, claim.kind, f"{100 * claim.margin:g}", *dated))
+        row = (claim.sentence, claim.question, claim.kind, f"{100 * claim.margin:g}", *dated)
+        rows.setdefault(row, []).append(f"{verdict.dataset} ({verdict.recipe})")
     caption = (
         "Since when each claim stands with the rule, sides, margin and question that it has now, by the history of the "
         "code. Its sentence may have been reworded, and data sets added; changes of how verdicts are reached "
@@ -121,8 +121,9 @@ def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
         Column("Margin", numeric=True),
         Column("Stands since"),
         Column("Commit"),
+        Column("About"),
     )
-    return Table(caption, columns, tuple(dict.fromkeys(rows)))  # claims of one sentence, each about its own data sets
+    return Table(caption, columns, tuple((*row, ", ".join(dict.fromkeys(about))) for row, about in rows.items()))
 
 
 def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table:
