@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
-from harness.claims import Protocol, without_language_model
+from harness.claims import Family, Protocol, without_language_model
 from harness.record import Record
 from harness.report import figures
 from harness.report.agreement import agreement, implementation_pairs
 from harness.report.beside_figure import beside_published
 from harness.report.beside_published import Repeated
+from harness.report.every_rate import every_rate
 from harness.report.forest import forest
 from harness.report.low_shot import label_budgets, low_shot
 from harness.report.pretraining import Start, error_against_tokens
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, swept_arm
 from harness.report.tuning import sensitivity, tuning_heat_map
+from harness.report.tuning_budget import Grid
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,13 @@ def gallery(
     titles: Mapping[str, str],
     contrasts: Sequence[Repeated],
     starts: Sequence[Start],
+    grids: Mapping[Family, Grid],
 ) -> tuple[Plate, ...]:
     """Draw all figures; those by dataset once for each dataset and, with several recipes, for each recipe.
 
-    ``contrasts`` are the published ones with ours beside them, and ``starts`` what was fine-tuned from each general
-    language model; of all recipes in one figure. Recipes that differ from an earlier one in the language model alone
-    have no figures of their own.
+    ``contrasts`` are the published ones with ours beside them, ``starts`` what was fine-tuned from each general
+    language model, and ``grids`` the errors at every base rate; of all recipes in one figure. Recipes that differ from
+    an earlier one in the language model alone have no figures of their own.
     """
     arm = swept_arm(summaries)
     swept = [summary for summary in summaries if summary.family.arm == arm]
@@ -68,7 +71,7 @@ def gallery(
             plates += [
                 replace(p, name=f"{p.name}-{dataset}{suffix}", caption=p.caption + note, recipe=own) for p in by_dataset
             ]
-    return (*plates, _tokens_plate(starts, titles), _published_plate(contrasts, titles))
+    return (*plates, _rates_plate(grids, titles), _tokens_plate(starts, titles), _published_plate(contrasts, titles))
 
 
 def _recipes(summaries: Sequence[Summary]) -> list[str]:
@@ -134,6 +137,16 @@ def _comparing_plates(
             low_shot(label_budgets(summaries, titles)),
             "two data sets that differ only in their number of labels",
         ),
+    )
+
+
+def _rates_plate(grids: Mapping[Family, Grid], titles: Mapping[str, str]) -> Plate:
+    return Plate(
+        "every-rate",
+        "Test error at every base rate, of all repetitions, those that chose the rate included: means and 95 % t "
+        "intervals.",
+        every_rate(grids, titles),
+        "a decay that all repetitions ran at every base rate",
     )
 
 

@@ -24,6 +24,7 @@ from harness.report.same_rates import same_rates_table
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers, tuning_numbers
 from harness.report.tables import ABSENT, Value, bracketed, p_value, percent, points
+from harness.report.tuning_budget import choice_numbers
 from harness.sample_size import MOST_PAIRS, POWER
 from harness.specification import Recipe, ShippedModel
 from harness.statistics import RESAMPLES, Interval, expanded_level, smallest_sign_flip_p
@@ -49,7 +50,8 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
         | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
-        | {"pretraining/rows": len(inputs.starts), "tuning-budget/rows": len(inputs.choices)}
+        | choice_numbers(inputs.choices, protocol, inputs.titles)
+        | {"pretraining/rows": len(inputs.starts)}
         | {"same-rates/rows": len(same_rates_table((), summaries, protocol, {}).rows)}
     )
     return dict(sorted(found.items()))

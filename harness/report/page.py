@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from harness.baseline_evidence import BaselineRecord
 from harness.claim_history import Ages, History, ages
-from harness.claims import Claim, Protocol, Verdict
+from harness.claims import Claim, Family, Protocol, Verdict
 from harness.coverage import Coverage
 from harness.evidence import Place
 from harness.published import Published
@@ -43,7 +43,7 @@ from harness.report.robustness import areas_table
 from harness.report.same_rates import same_rates_table
 from harness.report.summaries import Summary, summarise
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
-from harness.report.tuning_budget import Choices, tuning_budget_table, tuning_choices
+from harness.report.tuning_budget import Choices, Grid, grids, tuning_budget_table, tuning_choices
 from harness.report.variance import spreads, variance_table
 from harness.reproduction import Comparison
 from harness.verdicts import evaluate
@@ -94,9 +94,14 @@ class ReportInputs:
         return tuple(ages(verdict, self.records, self.history) for verdict in self.verdicts)
 
     @cached_property
+    def grids(self) -> dict[Family, Grid]:
+        """The errors of the families that all repetitions ran at every base rate."""
+        return grids(self.records, self.protocol)
+
+    @cached_property
     def choices(self) -> tuple[Choices, ...]:
         """What other tuning repetitions would have found."""
-        return tuning_choices(self.records, self.protocol)
+        return tuning_choices(self.grids)
 
     @cached_property
     def starts(self) -> tuple[Start, ...]:
@@ -111,7 +116,7 @@ class ReportInputs:
     @cached_property
     def plates(self) -> tuple[Plate, ...]:
         """All figures, those that the records cannot fill too."""
-        return gallery(self.summaries, self.protocol, self.titles, self.contrasts, self.starts)
+        return gallery(self.summaries, self.protocol, self.titles, self.contrasts, self.starts, self.grids)
 
     @cached_property
     def drawings(self) -> dict[str, bytes]:

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from harness.claims import Family, Protocol, family_of
 from harness.record import Record
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM
-from harness.report.tables import Column, Table, bracketed, points
+from harness.report.tables import Column, Table, Value, bracketed, points
+from harness.statistics import Interval
 
 BUDGETS = (1, 2, 3, 5)  # repetitions that choose
 Errors = npt.NDArray[np.float64]
@@ -49,17 +50,33 @@ class Choices:
     differences: tuple[float, ...]
     rates: tuple[Counter[float], Counter[float]]
 
+    @property
+    def mean(self) -> float:
+        """Mean difference over all choices."""
+        return float(np.mean(self.differences))
 
-def tuning_choices(records: Iterable[Record], protocol: Protocol) -> tuple[Choices, ...]:
-    """Go through all choices of each of ``BUDGETS``, for each arm with decays 1 and 2.6 whose grids are complete."""
-    found = grids(records, protocol)
-    pairs = [(found[uniform], grid, family) for family, grid in found.items() if (uniform := _uniform(family)) in found]
+    @property
+    def range(self) -> Interval:
+        """The 5th and the 95th percentile of the differences."""
+        low, high = np.percentile(self.differences, (5, 95))
+        return float(low), float(high)
+
+    @property
+    def lower(self) -> float:
+        """Share of the choices after which 2.6 has the lower error."""
+        return float(np.mean(np.array(self.differences) < 0))
+
+
+def tuning_choices(found: Mapping[Family, Grid]) -> tuple[Choices, ...]:
+    """Go through all choices of each of ``BUDGETS``, for each arm that has a grid at decays 1 and 2.6."""
     return tuple(
-        _choices(family, budget, uniform, discriminative)
-        for uniform, discriminative, family in pairs
-        if uniform.rates == discriminative.rates
+        _choices(family, budget, uniform, grid)
+        for family, grid in found.items()
+        if family.decay == DISCRIMINATIVE
+        and (uniform := found.get(replace(family, decay=UNIFORM))) is not None
+        and uniform.rates == grid.rates
         for budget in BUDGETS
-        if budget < len(uniform.test)
+        if budget < len(grid.test)
     )
 
 
@@ -103,8 +120,23 @@ def tuning_budget_table(choices: Iterable[Choices], protocol: Protocol, titles: 
     return Table(caption, columns, tuple(_row(one, titles) for one in choices))
 
 
-def _uniform(family: Family) -> Family | None:
-    return replace(family, decay=UNIFORM) if family.decay == DISCRIMINATIVE else None
+def choice_numbers(choices: Iterable[Choices], protocol: Protocol, titles: Mapping[str, str]) -> dict[str, Value]:
+    """What the paper's prose tells of all choices of as many repetitions as the protocol has for tuning."""
+    found: dict[str, Value] = {}
+    keys = []
+    for one in choices:
+        if one.repetitions == len(protocol.tuning_repetitions):
+            family, title = one.family, titles.get(one.family.dataset, one.family.dataset)
+            key = f"choices/{family.dataset}/{family.recipe}/{family.implementation}/{family.arm}"
+            keys.append(key)
+            found |= {
+                f"{key}/title": f"{title} ({family.recipe}), {family.implementation}",
+                f"{key}/count": len(one.differences),
+                f"{key}/mean": points(one.mean),
+                f"{key}/range": bracketed(one.range, signed=True),
+                f"{key}/lower": f"{100 * one.lower:.0f}",
+            }
+    return found | {"choices": tuple(keys)}
 
 
 def _grid(found: Mapping[tuple[int, float], Record], repetitions: tuple[int, ...]) -> Grid | None:
@@ -131,18 +163,17 @@ def _choices(family: Family, budget: int, uniform: Grid, discriminative: Grid) -
 
 
 def _row(choices: Choices, titles: Mapping[str, str]) -> tuple[str, ...]:
-    family, differences = choices.family, choices.differences
-    low, high = map(float, np.percentile(differences, (5, 95)))
+    family = choices.family
     return (
         f"{titles.get(family.dataset, family.dataset)} ({family.recipe})",
         family.implementation,
         family.arm,
         f"{choices.repetitions}",
-        f"{len(differences)}",
+        f"{len(choices.differences)}",
         *(_shares(rates) for rates in choices.rates),
-        points(float(np.mean(differences))),
-        bracketed((low, high), signed=True),
-        f"{100 * np.mean(np.array(differences) < 0):.0f} %",
+        points(choices.mean),
+        bracketed(choices.range, signed=True),
+        f"{100 * choices.lower:.0f} %",
     )
 
 

@@ -131,13 +131,14 @@ def test_the_same_data_give_the_same_bytes():
 
 
 def test_without_records_no_figure_is_drawn_and_each_is_named():
-    plates = gallery((), PROTOCOL, {}, (), ())
+    plates = gallery((), PROTOCOL, {}, (), (), {})
     assert [plate.name for plate in plates] == [
         "error-against-decay",
         "differences-to-uniform",
         "low-shot",
         "agreement",
         "realised-rates",
+        "every-rate",
         "error-against-tokens",
         "published-contrasts",
     ]
@@ -146,7 +147,9 @@ def test_without_records_no_figure_is_drawn_and_each_is_named():
 
 @pytest.mark.parametrize("decays", [(2.6,), (1.0,), (4.19,)])
 def test_a_single_decay_and_seed_can_be_drawn(decays):
-    for plate in gallery(summarise(study(("rt-1k",), decays, ("torch",), finals=1), PROTOCOL), PROTOCOL, {}, (), ()):
+    for plate in gallery(
+        summarise(study(("rt-1k",), decays, ("torch",), finals=1), PROTOCOL), PROTOCOL, {}, (), (), {}
+    ):
         if plate.figure is not None:
             assert svg_bytes(plate.figure).startswith(b"<?xml")
 
@@ -156,7 +159,7 @@ def test_figures_of_two_recipes_have_names_of_their_own():
     recipe = records[0].specification.recipe
     recipe = replace(recipe, name="paper", size=replace(recipe.size, hidden=1152))
     again = [replace(r, specification=replace(r.specification, recipe=recipe), cell="other") for r in records]
-    names = [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {}, (), ())]
+    names = [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {}, (), (), {})]
     assert len(set(names)) == len(names)
     assert {"error-against-decay-mini", "learning-curves-rt-1k-paper", "tuning-rt-1k-paper"} <= set(names)
 
@@ -165,8 +168,8 @@ def test_a_recipe_of_another_language_model_alone_has_no_figures_of_its_own():
     records = study(finals=1, implementations=("torch",))
     recipe = replace(records[0].specification.recipe, name="other", general=ShippedModel("other", "1" * 64))
     again = [replace(r, specification=replace(r.specification, recipe=recipe), cell="other") for r in records]
-    once = gallery(summarise(records, PROTOCOL), PROTOCOL, {}, (), ())
-    assert [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {}, (), ())] == [
+    once = gallery(summarise(records, PROTOCOL), PROTOCOL, {}, (), (), {})
+    assert [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {}, (), (), {})] == [
         plate.name for plate in once
     ]
 
