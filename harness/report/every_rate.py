@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from harness.claims import Family
 from harness.report.appearance import (
-    LINES,
     MARKERS,
     SERIES,
     error_bars,
@@ -18,6 +17,7 @@ from harness.report.appearance import (
     rate_axis,
     shared_legend,
 )
+from harness.report.summaries import UNIFORM
 from harness.report.tuning_budget import Grid
 from harness.statistics import mean_interval
 
@@ -31,12 +31,12 @@ def every_rate(grids: Mapping[Family, Grid], titles: Mapping[str, str]) -> Figur
     if not panels:
         return None
     decays = sorted({family.decay for family in grids})
-    figure, rows = panels_in_rows(len(panels), 2.5)
+    figure, rows = panels_in_rows(len(panels), 2.9)
     for axes, (family, found) in zip([axes for row in rows for axes in row], panels.items(), strict=True):
         for decay, grid in sorted(found.items()):
             index = decays.index(decay)
             errors = [(float(column.mean()), mean_interval(column.tolist())) for column in grid.test.T]
-            look = {"color": SERIES[index % len(SERIES)], "linestyle": LINES[(index + 1) % len(LINES)]}
+            look = {"color": SERIES[index % len(SERIES)], "linestyle": "--" if decay == UNIFORM else "-"}
             look |= {"marker": MARKERS[index % len(MARKERS)], "label": f"{decay:g}"}
             error_bars(axes, grid.rates, errors, look)
         rate_axis(axes, sorted({rate for grid in found.values() for rate in grid.rates}))

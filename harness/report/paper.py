@@ -29,6 +29,7 @@ KINDS = (
     "differences-to-uniform",
     "displacement",
     "agreement",
+    "every-rate",
     "error-against-tokens",
     "low-shot",
     "published-contrasts",
