@@ -170,8 +170,9 @@ def directions(side: Selector) -> tuple[Selector, ...]:
 
 
 def families(side: Selector, place: Place) -> tuple[Family, ...]:
-    """All families that a side reads or chooses from on a dataset and recipe, without those of ``less``."""
+    """All families that a side may read or chooses from on a dataset and recipe, without those of ``less``."""
     dataset, recipe = side.dataset or place[0], side.recipe or place[1]
+    choosers = () if side.chosen_with is None or not isinstance(side.decay, tuple) else (side.chosen_with,)
     return tuple(
         Family(
             dataset,
@@ -180,7 +181,7 @@ def families(side: Selector, place: Place) -> tuple[Family, ...]:
             side.arm,
             decay,
         )
-        for implementation in dict.fromkeys((side.implementation, side.chosen_with or side.implementation))
+        for implementation in dict.fromkeys((side.implementation, *choosers))
         for one in directions(side)
         for decay in (side.decay if isinstance(side.decay, tuple) else (side.decay,))
     )

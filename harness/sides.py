@@ -119,9 +119,13 @@ def rights_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
 
 def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, float]:
     """The side's measure in each repetition that has one; a movement is missing where weights are not finite."""
-    if selector.less is not None:
-        whole = values_of(replace(selector, less=None), place, evidence, protocol)
-        part = values_of(selector.less, place, evidence, protocol)
+    less, selector = selector.less, replace(selector, less=None)
+    if less is not None:
+        chosen = isinstance(less.decay, tuple)
+        if chosen and _family(less, place, evidence, protocol) == _family(selector, place, evidence, protocol):
+            return {}  # the decay that was chosen is the side's own: there is no effect to speak of
+        whole = values_of(selector, place, evidence, protocol)
+        part = values_of(less, place, evidence, protocol)
         return {repetition: value - part[repetition] for repetition, value in whole.items() if repetition in part}
     if selector.direction == "both":
         if selector.measure != "test error":

@@ -25,7 +25,7 @@ from study.recipes import (
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("torch", "fastai")
 CORE_DECAYS = (1.0, 2.6)
-BEST_DECAYS = {"rt-1k": 1.612, "trec6": 6.76, "ag-1k": 1.0}  # of torch's sweeps, for fastai to repeat
+BEST_DECAYS = {"rt-1k": 1.612, "trec6": 6.76, "ag-1k": 1.0}  # by validation error, torch's sweeps
 BASE_RATES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)  # a factor of 2; the same for every decay
 COMPACT_RATES = (0.000625, 0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # for every arm of the recipe
 PAPER_RATES = (0.0025, 0.005, 0.01, 0.02)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness import claim_history, evidence
 from harness.campaign import Selection, planned
-from harness.claims import Family, chosen_rates, final_records
+from harness.claims import Family, chosen_rates
 from harness.record import Record
 from harness.report.again import repeated_cells
 from harness.report.freshness import stale
@@ -19,8 +20,10 @@ from harness.report.paper import GENERATED, PDF, WRITTEN
 from harness.report.readme import END, README
 from harness.report_inputs import report_inputs
 from harness.reproduction import compare
+from harness.sides import gather, records_of
 from harness.specification import cell_id
 from study.__main__ import STUDY
+from study.profiles import BEST_DECAYS
 from study.recipes import COMPACT
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,13 +153,10 @@ def _change_a_digit(path: Path) -> None:
 
 
 def test_fastai_repeats_the_decay_that_the_sweep_of_torch_found_best(committed: tuple[Record, ...]) -> None:
-    finals = final_records(committed, STUDY.protocol)
-    declared = {(sweep.dataset.name, sweep.recipe.name): sweep.decays for sweep in STUDY.profiles["agreement"].sweeps}
-    for sweep in STUDY.profiles["compact"].sweeps:
-        errors = {}
-        for decay in sweep.decays:
-            family = Family(sweep.dataset.name, sweep.recipe.name, "torch", sweep.arm.name, decay)
-            records = finals.get(family, {})
-            errors |= {decay: sum(r.result.validation.error for r in records.values())} if len(records) == 10 else {}
-        if len(errors) == len(sweep.decays):
-            assert min(errors, key=errors.__getitem__) in declared[sweep.dataset.name, sweep.recipe.name]
+    (claim,) = [claim for claim in STUDY.claims if claim.name == "the-factor-is-near-the-best"]
+    read_at = partial(records_of, claim.right, evidence=gather(committed, STUDY.protocol), protocol=STUDY.protocol)
+    chosen = (record for place in claim.places or () for record in read_at(place).values())
+    best = {record.specification.dataset.name: record.specification.arm.decay for record in chosen}
+    assert best == BEST_DECAYS
+    declared = {sweep.dataset.name: sweep.decays for sweep in STUDY.profiles["agreement"].sweeps}
+    assert all(decay in declared[dataset] for dataset, decay in best.items())

@@ -176,6 +176,13 @@ def test_another_implementation_may_choose_the_decay_that_is_read():
     }
 
 
+def test_an_effect_against_the_best_decay_is_none_where_that_is_the_side_itself():
+    records = [record for decay in (1.0, 2.6) for record in finals([0.1 + 0.01 * decay] * 4, decay=decay)]
+    best = replace(SIDE, decay=(1.0, 2.6))
+    assert read(replace(SIDE, less=best), records) == pytest.approx(dict.fromkeys(range(4), 0.016))
+    assert read(replace(SIDE, decay=1.0, less=best), records) == {}
+
+
 def moved_by(distance, record):
     """The record with another movement of its lowest layer."""
     return replace(

@@ -139,17 +139,10 @@ def test_both_sides_of_a_claim_are_run_with_all_repetitions_wherever_it_is_claim
     assert claim.places
     for dataset, recipe in claim.places:
         for side in claim.selectors:
-            for ways in read_by(side):
-                answering = [s for s in sweeps_of(side.dataset or dataset, recipe) for way in ways if answers(s, way)]
-                assert answering, (dataset, recipe, side)
-
-
-def read_by(side: Selector) -> list[list[Selector]]:
-    """What has to be run for a side, each in one of several ways: where another implementation chooses, any decay."""
-    if side.chosen_with is None or not isinstance(side.decay, tuple):
-        return [[side]]
-    chooser = replace(side, implementation=side.chosen_with, chosen_with=None)
-    return [[chooser], [replace(side, decay=decay, chosen_with=None) for decay in side.decay]]
+            # Where another implementation chooses the decay, its records say which one has to be run.
+            chooser = replace(side, implementation=side.chosen_with or side.implementation)
+            answering = [s for s in sweeps_of(side.dataset or dataset, recipe) if answers(s, chooser)]
+            assert answering, (dataset, recipe, side)
 
 
 def sweeps_of(dataset: str, recipe: str) -> list[Sweep]:

@@ -40,7 +40,9 @@ def every_rate(grids: Mapping[Family, Grid], titles: Mapping[str, str]) -> Figur
             look |= {"marker": MARKERS[index % len(MARKERS)], "label": f"{decay:g}"}
             error_bars(axes, grid.rates, errors, look)
         rate_axis(axes, sorted({rate for grid in found.values() for rate in grid.rates}))
-        axes.set_title(f"{titles.get(family.dataset, family.dataset)}\n{family.implementation}, {family.recipe}")
+        axes.set_title(
+            f"{titles.get(family.dataset, family.dataset)}\n{family.implementation}, {family.arm}, {family.recipe}"
+        )
     for row in rows:
         row[0].set_ylabel("test error, %")
     shared_legend(figure, rows, len(decays), title="decay (1 = uniform)")

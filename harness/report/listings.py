@@ -102,7 +102,7 @@ def reproduction_table(comparisons: Iterable[Comparison]) -> Table:
 
 
 def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
-    """Build one row for each claim: since when it stands as it does now."""
+    """Build one row for each claim, or for those of one sentence and date: since when it stands as it does now."""
     rows: dict[tuple[str, ...], list[str]] = {}  # claims of one sentence, each about its own data sets, share a row
     for verdict in verdicts:
         claim, since = verdict.claim, history.since.get(verdict.claim.name)

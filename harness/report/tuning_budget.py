@@ -1,7 +1,7 @@
 """How much a comparison owes to the repetitions that chose the base rates: what any other choice of them would find.
 
 Where every repetition ran at every base rate, any few of them can play the part of the tuning repetitions and all
-others that of the final ones. Between choices of as many repetitions nothing differs but what tuning saw.
+others that of the final ones. Choices differ in the rates and, since all others judge, in the repetitions that judge.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Grid:
 
     def chosen(self, repetitions: tuple[int, ...]) -> int:
         """Index of the rate with the lowest mean validation error over ``repetitions`` (indices); ties: the lower."""
-        return int(np.argmin(np.round(self.validation[list(repetitions)].mean(axis=0), 12)))
+        return int(np.argmin(self.validation[list(repetitions)].sum(axis=0)))
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Choices:
     """All choices of ``repetitions`` that tune the two decays of an arm, ``family`` being that of decay 2.6.
 
     ``differences`` are of mean test error over the repetitions that did not choose, 2.6 minus 1 and paired, one for
-    each choice. ``rates`` counts how often each base rate was chosen, at decay 1 and at 2.6.
+    each choice, the first for that of the first repetitions, which the protocol tunes with. ``rates`` counts how often
+    each base rate was chosen, at decay 1 and at 2.6.
     """
 
     family: Family
@@ -65,6 +66,11 @@ class Choices:
     def lower(self) -> float:
         """Share of the choices after which 2.6 has the lower error."""
         return float(np.mean(np.array(self.differences) < 0))
+
+    @property
+    def as_high(self) -> float:
+        """Share of the choices that find a difference as high as the first does, or higher."""
+        return float(np.mean(np.array(self.differences) >= self.differences[0]))
 
 
 def tuning_choices(found: Mapping[Family, Grid]) -> tuple[Choices, ...]:
@@ -103,8 +109,8 @@ def tuning_budget_table(choices: Iterable[Choices], protocol: Protocol, titles: 
         Column("Arm"),
         Column("Choosing", numeric=True),
         Column("Choices", numeric=True),
-        Column("Rates at 1"),
-        Column("Rates at 2.6"),
+        Column("Rate at 1", numeric=True),
+        Column("Rate at 2.6", numeric=True),
         Column("Mean difference", numeric=True),
         Column("5\N{NO-BREAK SPACE}% to 95\N{NO-BREAK SPACE}%", numeric=True),
         Column("2.6 lower in", numeric=True),
@@ -112,10 +118,11 @@ def tuning_budget_table(choices: Iterable[Choices], protocol: Protocol, titles: 
     planned = len(protocol.tuning_repetitions) + len(protocol.final_repetitions)
     caption = (
         f"What other repetitions would have chosen. Where all {planned} repetitions ran at every base rate, any few of "
-        "them can choose the rates of decays 1 and 2.6 by mean validation error; over all choices: the rates chosen "
-        "with how often, and the difference in mean test error, 2.6 minus 1 in points, over the repetitions that did "
-        "not choose: its mean, its percentiles, and the share of choices after which 2.6 has the lower error. Choices "
-        "overlap, so that the percentiles are not an interval for the mean."
+        "them can choose the rates of decays 1 and 2.6 by mean validation error. Over all choices: the rate that was "
+        "chosen most often, its share, and of how many rates; the difference in mean test error, 2.6 minus 1 in "
+        "points, over the repetitions that did not choose, its mean and its percentiles; and the share of choices "
+        "after which 2.6 has the lower error. Choices differ in who judges too, and the more choose the fewer judge; "
+        "they overlap, so that the percentiles are not an interval for the mean."
     )
     return Table(caption, columns, tuple(_row(one, titles) for one in choices))
 
@@ -130,11 +137,13 @@ def choice_numbers(choices: Iterable[Choices], protocol: Protocol, titles: Mappi
             key = f"choices/{family.dataset}/{family.recipe}/{family.implementation}/{family.arm}"
             keys.append(key)
             found |= {
-                f"{key}/title": f"{title} ({family.recipe}), {family.implementation}",
+                f"{key}/title": f"{title} ({family.recipe}), {family.implementation}, {family.arm}",
                 f"{key}/count": len(one.differences),
                 f"{key}/mean": points(one.mean),
                 f"{key}/range": bracketed(one.range, signed=True),
                 f"{key}/lower": f"{100 * one.lower:.0f}",
+                f"{key}/own": points(one.differences[0]),
+                f"{key}/as-high": f"{100 * one.as_high:.0f}",
             }
     return found | {"choices": tuple(keys)}
 
@@ -170,15 +179,14 @@ def _row(choices: Choices, titles: Mapping[str, str]) -> tuple[str, ...]:
         family.arm,
         f"{choices.repetitions}",
         f"{len(choices.differences)}",
-        *(_shares(rates) for rates in choices.rates),
+        *(_most_often(rates) for rates in choices.rates),
         points(choices.mean),
         bracketed(choices.range, signed=True),
         f"{100 * choices.lower:.0f} %",
     )
 
 
-def _shares(rates: Counter[float]) -> str:
-    """The rates that were chosen in at least a tenth of all choices, the most frequent first."""
-    total = rates.total()
-    kept = sorted((rate for rate in rates if 10 * rates[rate] >= total), key=lambda rate: (-rates[rate], rate))
-    return ", ".join(f"{rate:g} ({100 * rates[rate] / total:.0f} %)" for rate in kept)
+def _most_often(rates: Counter[float]) -> str:
+    """The rate that was chosen most often (ties: the lower), its share, and of how many rates."""
+    rate = min(rates, key=lambda rate: (-rates[rate], rate))
+    return f"{rate:g} ({100 * rates[rate] / rates.total():.0f}\N{NO-BREAK SPACE}%; {len(rates)})"

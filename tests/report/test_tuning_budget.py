@@ -92,7 +92,7 @@ def test_the_table_tells_rates_mean_percentiles_and_how_often():
     assert [row[1] for row in table.rows] == ["torch"] * 3 + ["fastai"] * 3
     first = table.rows[0]
     assert first[:5] == ("Tomatoes (mini)", "torch", "full+stlr", "1", "4")
-    assert first[5:8] == ("0.01 (75 %), 0.02 (25 %)", "0.01 (100 %)", "+3.50")
+    assert first[5:8] == ("0.01 (75\N{NO-BREAK SPACE}%; 2)", "0.01 (100\N{NO-BREAK SPACE}%; 1)", "+3.50")
     assert first[8].startswith("[−8.")
     assert first[9] == "25 %"
     assert all(len(row) == len(table.columns) for row in table.rows)
@@ -102,17 +102,22 @@ def test_the_prose_is_told_of_as_many_repetitions_as_the_protocol_tunes_with():
     found = choice_numbers(choices_of(records()), PROTOCOL, {"rt-1k": "Tomatoes"})
     key = "choices/rt-1k/mini/torch/full+stlr"
     assert found["choices"] == (key,)
-    assert (found[f"{key}/title"], found[f"{key}/count"]) == ("Tomatoes (mini), torch", 6)
+    assert (found[f"{key}/title"], found[f"{key}/count"]) == ("Tomatoes (mini), torch, full+stlr", 6)
     # Rate 0.01 of decay 1 whichever two choose; two others judge, whose mean is 0.205 to 0.225.
     assert (found[f"{key}/mean"], found[f"{key}/lower"]) == ("+8.50", "0")
     assert found[f"{key}/range"].startswith("[+7.6")
     assert choices_of(records())[1].range == pytest.approx((0.07625, 0.09375))
+    # 100 and 101 choose; 0 and 1 judge, at the lowest difference of all.
+    assert (found[f"{key}/own"], found[f"{key}/as-high"]) == ("+7.50", "100")
     assert choice_numbers((), PROTOCOL, {}) == {"choices": ()}
 
 
 def test_the_figure_has_a_panel_for_each_arm_and_a_line_for_each_decay():
     figure = every_rate(grids([*records(), *records("fastai")], PROTOCOL), {"rt-1k": "Tomatoes"})
-    assert [axes.get_title() for axes in figure.axes] == ["Tomatoes\ntorch, mini", "Tomatoes\nfastai, mini"]
+    assert [axes.get_title() for axes in figure.axes] == [
+        "Tomatoes\ntorch, full+stlr, mini",
+        "Tomatoes\nfastai, full+stlr, mini",
+    ]
     lines = [line for line in figure.axes[0].get_lines() if line.get_linestyle() != "None"]
     assert [list(line.get_xdata()) for line in lines] == [[0.01, 0.02]] * 2
     assert list(lines[0].get_ydata()) == pytest.approx([21.5, 41.5])
