@@ -64,6 +64,8 @@ def data_sources(data: Path | None) -> Sources:
 def selected_profile(study: Study, selection: Selection) -> Profile:
     """The profile cut down to the selected datasets and implementations, with the selected arms and decays.
 
+    An arm that the profile has is run as declared there; another one takes the place of each that it has.
+
     Raises:
         UnknownNameError: naming what does not exist, the nearest and all valid names.
     """
@@ -72,11 +74,13 @@ def selected_profile(study: Study, selection: Selection) -> Profile:
     datasets = [choose(f"dataset of profile {profile.name!r}", name, valid) for name in selection.datasets or valid]
     chosen = [choose("implementation", name, IMPLEMENTATIONS) for name in selection.implementations or ()]
     arms = [study.arms[choose("arm", name, study.arms)] for name in selection.arms or ()]
+    declared = {sweep.arm.name for sweep in profile.sweeps}
     sweeps = [
         _with_decays(replace(sweep, arm=arm), selection.decays)
         for sweep in profile.sweeps
         if sweep.dataset.name in datasets and (not chosen or sweep.implementation in chosen)
         for arm in arms or (sweep.arm,)
+        if arm.name == sweep.arm.name or arm.name not in declared
     ]
     return replace(profile, sweeps=tuple(sweeps))
 

@@ -25,7 +25,10 @@ ProfileName = Annotated[str, typer.Option("--profile", help="How much of the stu
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset; may be repeated.")]
 Implementations = Annotated[list[str] | None, typer.Option("--implementation", help="Only torch or only fastai.")]
 Decays = Annotated[list[float] | None, typer.Option("--decay", min=1e-3, help="These decays instead; may be repeated.")]
-Arms = Annotated[list[str] | None, typer.Option("--arm", help="These arms instead; may be repeated.")]
+Arms = Annotated[
+    list[str] | None,
+    typer.Option("--arm", help="These arms instead, one of the profile with its decays; may be repeated."),
+]
 Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
 Device = Annotated[str, typer.Option(callback=_device, help="cpu, cuda or cuda:N.")]

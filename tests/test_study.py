@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.campaign import Selection, planned
 from harness.claims import Claim, Selector
 from harness.plan import plan
 from harness.specification import Cell, cell_id
@@ -16,6 +17,7 @@ from harness.unfreezing import trainable_groups
 from harness.verdicts import evaluate, largest_family
 from study.__main__ import STUDY
 from study.arms import ARMS, DECAYS, LANGUAGE_MODEL_ARMS
+from study.profiles import BEST_DECAYS
 
 each_profile = pytest.mark.parametrize("name", sorted(STUDY.profiles))
 
@@ -177,3 +179,13 @@ def test_an_arm_whose_rate_a_side_takes_is_tuned_on_the_rates_at_which_the_side_
 def test_every_claim_of_superiority_can_be_held_with_the_planned_pairs() -> None:
     tests = largest_family(evaluate(STUDY.claims, (), STUDY.protocol))
     assert 0 < tests * smallest_sign_flip_p(len(STUDY.protocol.final_repetitions)) <= 0.05
+
+
+def test_an_arm_that_a_profile_has_is_selected_with_its_own_decays_and_another_takes_those_of_the_profile() -> None:
+    def selected(profile: str, arm: str) -> set[tuple[str, float]]:
+        selection = Selection(profile, datasets=("trec6",), arms=(arm,))
+        return {(cell.arm.name, cell.arm.decay) for cell in planned(STUDY, selection, ()).cells}
+
+    assert selected("table-7", "last") == {("last", 1.0)}
+    assert selected("table-7", "freez") == {("freez", 1.0), ("freez", 2.6)}
+    assert selected("agreement", "last") == {("last", decay) for decay in (1.0, 2.6, BEST_DECAYS["trec6"])}
