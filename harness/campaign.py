@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
-
-from rich.console import Console
 
 from harness.claims import Family
 from harness.corpus.sources import Sources, default_sources
 from harness.engine import Engine
 from harness.environment import source_digest
 from harness.plan import Plan, choose, plan
-from harness.progress import ProgressView, clock_text
+from harness.progress import ProgressView
 from harness.record import Record
 from harness.runner import Task, run
 from harness.specification import Cell, Hardware, cell_id
@@ -24,7 +21,6 @@ from harness.study_definition import Profile, Study, Sweep
 from harness.tasks import plan_tasks
 from harness.workplace import IMPLEMENTATIONS, Workplace
 
-CostKey = tuple[str, str, str]  # dataset, recipe and implementation
 _LOG = logging.getLogger(__name__)
 MODELS = Path(__file__).resolve().parent.parent / "study" / "models"
 
@@ -100,7 +96,7 @@ def planned(study: Study, selection: Selection, records: Iterable[Record]) -> Pl
     if not selection.cells:
         return full
     by_id = {cell_id(cell): cell for cell in full.cells}
-    return Plan(tuple(by_id[choose("cell", name, by_id)] for name in selection.cells), ())
+    return Plan(tuple(by_id[choose("cell", name, by_id)] for name in selection.cells))
 
 
 def measure(
@@ -114,7 +110,7 @@ def measure(
             of device or in another precision.
     """
     place.store.set_aside_broken()
-    _warn_of_guesses(planned(study, selection, (*committed, *place.store.records())))
+    warn_of_guesses(planned(study, selection, (*committed, *place.store.records())))
     tried: set[str] = set()
     failed: dict[str, str] = {}
     while True:
@@ -158,20 +154,22 @@ def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[
 
 def _still_waiting(current: Plan) -> dict[str, str]:
     """Families whose final cells could not be planned, because tuning cells failed."""
-    return {_name(family): "its final cells wait for tuning cells that failed" for family in current.waiting}
+    return {family_name(family): "its final cells wait for tuning cells that failed" for family in current.waiting}
 
 
-def _warn_of_guesses(current: Plan) -> None:
+def warn_of_guesses(current: Plan) -> None:
+    """Warn of cells that run at a base rate which nothing has chosen."""
     if current.guessed:
         _LOG.warning(
             "nothing has chosen a base rate for %d families, first %s: their cells run at the middle of the grid; "
             "tune them with a profile that has tuning repetitions, or name the evidence that has with --results",
             len(current.guessed),
-            _name(current.guessed[0]),
+            family_name(current.guessed[0]),
         )
 
 
-def _name(family: Family) -> str:
+def family_name(family: Family) -> str:
+    """Name a family as its cells are named, up to the base rate."""
     return f"{family.dataset}/{family.recipe}/{family.implementation}/{family.arm}/decay-{family.decay:g}"
 
 
@@ -219,61 +217,3 @@ def _refuse_other_hardware(records: Iterable[Record], place: Workplace) -> None:
 
 class SpecificationError(ValueError):
     """A stored record contradicts the declarations, or the hardware that the others are to run on."""
-
-
-def show_plan(
-    study: Study, selection: Selection, store: Store, committed: tuple[Record, ...], console: Console
-) -> None:
-    """Print the cells, which are in the store or committed, and an estimate of the core time that is missing."""
-    stored = {record.cell: record for record in store.records()}
-    known = {record.cell: record for record in committed} | stored
-    current = planned(study, selection, known.values())
-    _warn_of_guesses(current)
-    for cell in current.cells:
-        name = cell_id(cell)
-        state = "stored" if name in stored else "committed" if name in known else "missing"
-        console.print(f"{state:9} {name}", highlight=False, soft_wrap=True)
-    for family in current.waiting:
-        console.print(f"waits     {_name(family)}: for tuning")
-    missing = [cell for cell in current.cells if cell_id(cell) not in stored]
-    later = len(selected_profile(study, selection).final_repetitions)
-    wait = f", {later * len(current.waiting)} more wait for tuning" if current.waiting else ""
-    wanted = [_cost_key(cell) for cell in missing] + [_family_key(family) for family in current.waiting] * later
-    estimate = _estimate(wanted, known.values())
-    total = f"{len(current.cells)} cells, {len(missing)} not in the store{wait}; {estimate}"
-    console.print(total, highlight=False, soft_wrap=True)
-
-
-def _estimate(wanted: Sequence[CostKey], records: Iterable[Record]) -> str:
-    """Core time of cells by the mean CPU seconds of records of the same dataset, recipe and implementation.
-
-    Where there are none, the other implementation's count, times what one costs to the other elsewhere.
-    """
-    spent: dict[CostKey, list[float]] = {}
-    for record in records:
-        spent.setdefault(_cost_key(record.specification), []).append(record.cost.cpu_seconds)
-    costs = {key: mean(seconds) for key, seconds in spent.items()}
-    found = [cost for cost in (_cost(key, costs) for key in wanted) if cost is not None]
-    unknown = f", {len(wanted) - len(found)} of unknown cost" if len(found) < len(wanted) else ""
-    return f"about {clock_text(sum(found))} of core time{unknown}, language models not counted"
-
-
-def _cost(key: CostKey, costs: Mapping[CostKey, float]) -> float | None:
-    if key in costs:
-        return costs[key]
-    dataset, recipe, implementation = key
-    ratios = [
-        (base * costs[where[0], where[1], implementation] / costs[where], where[1] != recipe)
-        for where in costs
-        if (base := costs.get((dataset, recipe, where[2]))) and (where[0], where[1], implementation) in costs
-    ]
-    same = [estimate for estimate, other_recipe in ratios if not other_recipe]
-    return mean(same) if same else mean([estimate for estimate, _ in ratios]) if ratios else None
-
-
-def _cost_key(cell: Cell) -> CostKey:
-    return cell.dataset.name, cell.recipe.name, cell.implementation
-
-
-def _family_key(family: Family) -> CostKey:
-    return family.dataset, family.recipe, family.implementation

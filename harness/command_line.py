@@ -22,13 +22,13 @@ from harness.campaign import (
     Selection,
     SpecificationError,
     measure,
-    show_plan,
     workplace,
 )
 from harness.campaign import adopt as put_committed
 from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
+from harness.forecast import show_plan
 from harness.options import chosen_hardware
 from harness.plan import UnknownNameError
 from harness.record import InvalidRecord, Record
@@ -82,12 +82,18 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options, here and be
     decay: options.Decays = None,
     arm: options.Arms = None,
     cell: options.Cells = None,
+    device: options.Device = "cpu",
+    precision: options.PrecisionChoice = "float32",
     store: options.StoreFolder = options.DEFAULT_STORE,
     results: options.Results = options.RESULTS,
 ) -> None:
-    """List a profile's cells, what is missing, and the time that measured cells predict."""
+    """List a profile's cells, what is missing, and the time that measured cells and language models predict.
+
+    A language model that was made on another device, or in another precision, counts as missing.
+    """
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
-    show_plan(context.obj, selection, Store(store), evidence.committed(results), Console())
+    place = workplace(store, None, chosen_hardware(device, precision))
+    show_plan(context.obj, selection, place, results, Console())
 
 
 @app.command()

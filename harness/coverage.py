@@ -30,10 +30,8 @@ def coverage(study: Study, records: Iterable[Record], baselines: Iterable[Baseli
     rows: list[Coverage] = []
     for name, profile in study.profiles.items():
         plan = planned(study, Selection(name), known)
-        wanted = Counter(cell.dataset.name for cell in plan.cells)
+        wanted = Counter(cell.dataset.name for cell in (*plan.cells, *plan.later))
         there = Counter(cell.dataset.name for cell in plan.cells if cell_id(cell) in measured)
-        for family in plan.waiting:
-            wanted[family.dataset] += len(profile.final_repetitions)
         datasets = dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps)
         rows += [Coverage(name, dataset, wanted[dataset], there[dataset]) for dataset in datasets]
     fitted = Counter(record.dataset.name for record in baselines if record.baseline in study.baselines)

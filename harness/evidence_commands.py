@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness import baseline_evidence, claim_history, evidence, options
+from harness import baseline_evidence, claim_history, evidence, language_model_evidence, options
 from harness.campaign import data_sources
 from harness.claims import without_unread
 from harness.plan import choose
@@ -24,10 +24,18 @@ def export(
     results: options.Results = options.RESULTS,
     overwrite: Annotated[bool, typer.Option(help="Let new results of committed cells replace the old.")] = False,
 ) -> None:
-    """Add the run store's records to the committed evidence, one sorted text file a dataset."""
+    """Add the run store's records to the committed evidence, one sorted text file a dataset.
+
+    What its language models cost, and their perplexities, go to one file for all.
+    """
     study = context.obj
     records = without_unread(Store(store).records(), study.claims, study.protocol)
-    for path in evidence.export(records, results, replace=overwrite):
+    written = evidence.export(records, results, replace=overwrite)
+    models = language_model_evidence.collect(Store(store), records)
+    if models:
+        written.append(results / language_model_evidence.FILE)
+        language_model_evidence.write(models, written[-1])
+    for path in written:
         Console().print(f"wrote {path}", soft_wrap=True)
 
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.campaign import Measurement
-from harness.specification import Cell, Hardware, ShippedModel
+from harness.language_model_evidence import trained_stages, training_seconds
+from harness.specification import Cell, Hardware
 from harness.store import Store
-from harness.tasks import GeneralModel, parent_stage, product_key
-from harness.weights import load
+from harness.tasks import product_key
 
 Measure = Callable[[Path, int], Measurement]  # a run into a store, with so many workers
 
@@ -88,11 +88,5 @@ def _cpu_seconds() -> float:
 
 def _training_seconds(cells: Sequence[Cell], store: Store, hardware: Hardware) -> float:
     """Seconds in training steps of the language models that the cells start from."""
-    stages = {stage for cell in cells if (stage := parent_stage(cell)) is not None}
-    stages |= {GeneralModel(stage.dataset, stage.recipe) for stage in stages}
-    trained = {s for s in stages if not (isinstance(s, GeneralModel) and isinstance(s.recipe.general, ShippedModel))}
-    seconds = 0.0
-    for key in {product_key(stage, hardware) for stage in trained}:
-        _, facts = load(store.product_path(key))
-        seconds += float(str(facts["tokens"])) / float(str(facts["tokens_per_second"]))
-    return seconds
+    keys = [product_key(stage, hardware) for stage in trained_stages(cells, hardware)]
+    return sum(training_seconds(store.product_path(key)) for key in keys)

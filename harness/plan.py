@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from harness.claims import Family, Protocol, chosen_rates
+from harness.claims import Family, Protocol, chosen_rates, family_of_cell
 from harness.record import Record
 from harness.specification import Cell, cell_id
 from harness.study_definition import Profile, Sweep
@@ -16,14 +16,19 @@ MOST_LISTED = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """Cells that can run now, and the families whose final cells wait for the tuning ones.
+    """Cells that can run now, and the final cells that wait for tuning, here at the middle of the grid.
 
-    ``guessed`` are those whose final cells run at the middle of the grid, because nothing has chosen their base rate.
+    ``guessed`` are the families whose final cells run there, because nothing has chosen their base rate.
     """
 
     cells: tuple[Cell, ...]
-    waiting: tuple[Family, ...]
+    later: tuple[Cell, ...] = ()
     guessed: tuple[Family, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[Family, ...]:
+        """The families whose final cells wait for the tuning ones."""
+        return tuple(dict.fromkeys(map(family_of_cell, self.later)))
 
 
 class UnknownNameError(ValueError):
@@ -58,22 +63,22 @@ def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Pla
         cell for sweep in profile.sweeps if sweep.final_at == "each" for cell in _grid(sweep, profile.final_repetitions)
     ]
     measured = {record.cell for record in known}
-    undone = {_family(cell) for cell in tuning if cell_id(cell) not in measured}
+    undone = {family_of_cell(cell) for cell in tuning if cell_id(cell) not in measured}
     rates = chosen_rates([record for record in known if _is_tuning(record, protocol)], protocol)
-    waiting: list[Family] = []
+    later: list[Cell] = []
     guessed: list[Family] = []
     for sweep in tuned:
         for decay in sweep.decays:
             cell = _cell(sweep, decay, sweep.base_rates[len(sweep.base_rates) // 2], 0)
-            family = _family(cell)
+            family = family_of_cell(cell)
             if family in undone:
-                waiting.append(family)
+                later += [replace(cell, repetition=number) for number in profile.final_repetitions]
                 continue
             if family not in rates:
                 guessed.append(family)
             rate = rates.get(family, cell.base_rate)
             final += [replace(cell, base_rate=rate, repetition=number) for number in profile.final_repetitions]
-    return Plan(tuple(dict.fromkeys([*tuning, *final])), tuple(dict.fromkeys(waiting)), tuple(dict.fromkeys(guessed)))
+    return Plan(tuple(dict.fromkeys([*tuning, *final])), tuple(dict.fromkeys(later)), tuple(dict.fromkeys(guessed)))
 
 
 def _is_tuning(record: Record, protocol: Protocol) -> bool:
@@ -92,7 +97,3 @@ def _grid(sweep: Sweep, repetitions: tuple[int, ...]) -> list[Cell]:
 def _cell(sweep: Sweep, decay: float, rate: float, repetition: int) -> Cell:
     arm = replace(sweep.arm, decay=decay)
     return Cell(sweep.dataset, sweep.recipe, sweep.implementation, arm, rate, repetition)
-
-
-def _family(cell: Cell) -> Family:
-    return Family(cell.dataset.name, cell.recipe.name, cell.implementation, cell.arm.name, cell.arm.decay)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import baseline_evidence, claim_history, evidence
+from harness import baseline_evidence, claim_history, evidence, language_model_evidence
 from harness.campaign import MODELS, Selection, planned
 from harness.coverage import coverage
 from harness.record import Record
@@ -37,6 +37,7 @@ def report_inputs(
         history=claim_history.read(results / claim_history.FILE),
         products=read_products(MODELS),
         unshipped=study.unshipped,
+        language_models=language_model_evidence.read(results / language_model_evidence.FILE),
     )
 
 

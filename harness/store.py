@@ -110,6 +110,10 @@ class Store:
         """Whether the product ``key`` is stored."""
         return self.product_path(key).exists()
 
+    def products(self) -> tuple[Path, ...]:
+        """The files of all shared products, sorted."""
+        return tuple(sorted((self.root / "products").rglob("*.safetensors")))
+
     def write_product(self, key: str, writer: Callable[[Path], None]) -> None:
         """Store what ``writer`` writes to the path it is given, whole or not at all.
 

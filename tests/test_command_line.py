@@ -120,15 +120,32 @@ def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
     assert {name for name, state in states.items() if state == "committed"} == {record.cell for record in committed}
     assert [name for name, state in states.items() if state == "stored"] == [cell_id(world.cell())]
     assert len(states) == 8
-    assert last.startswith("8 cells, 7 not in the store; about ")
-    assert last.endswith("of core time, language models not counted")
+    assert last.startswith("8 cells, 7 not in the store; core time: about ")
+    assert last.endswith(" for 7 cells, 3 language models of unknown cost")
+
+
+def test_the_plan_counts_language_models_by_those_in_the_store_and_in_the_evidence(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    made, places = world.folder / "store", ("--store", tmp_path / "store", "--results", tmp_path / "results")
+    full = command("plan", "--profile", "full", "--store", made, "--results", tmp_path / "none").out
+    # repetition 100 is not made: it costs what repetitions 0 and 1, of which the plan has the former, took
+    assert full.endswith(" for 1 language model\n")
+    assert command("export", "--store", made, "--results", tmp_path / "results").status == 0
+    said = command("plan", "--profile", "full", *places).out
+    assert said.endswith(" for 3 language models, 1 language model of unknown cost\n")  # the general one
+    elsewhere = ("--store", made, "--results", tmp_path / "none", "--precision", "bfloat16")
+    assert command("plan", "--profile", "full", *elsewhere).out.endswith(", 4 language models of unknown cost\n")
 
 
 def test_the_plan_names_families_that_wait_for_tuning_and_unknown_costs(command: Command, tmp_path: Path) -> None:
     said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
     assert said.out.count("missing") == 4
     assert "waits     tiny-questions/tiny/torch/freez+stlr/decay-2.6: for tuning" in said.out
-    assert "4 cells, 4 not in the store, 4 more wait for tuning; about 0:00 of core time, 8 of unknown cost" in said.out
+    line = (
+        "4 cells, 4 not in the store, 4 more wait for tuning; core time: 8 cells of unknown cost, 4 language models of "
+    )
+    assert said.out.endswith(f"{line}unknown cost\n")
 
 
 def test_the_plan_counts_waiting_cells_and_takes_a_missing_cost_from_the_other_implementation(
@@ -149,15 +166,15 @@ def test_the_plan_counts_waiting_cells_and_takes_a_missing_cost_from_the_other_i
     evidence.export(known, tmp_path / "r")
     said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
     # 8 cells of torch at 30 · 60 / 90 seconds each
-    assert "4 more wait for tuning; about 2:40 of core time, language" in said.out
+    assert "4 more wait for tuning; core time: about 2:40 for 8 cells, 4 language models of unknown cost" in said.out
 
 
 def test_export_writes_sorted_files_once(world: Tiny, command: Command, tmp_path: Path) -> None:
     where = ("--store", world.folder / "store", "--results", tmp_path / "results")
     assert command("export", *where).status == 0
     before = contents(tmp_path / "results")
-    assert sorted(before) == ["tiny-news.jsonl", "tiny-questions.jsonl"]
-    for text, _ in before.values():
+    assert sorted(before) == ["language-models.json", "tiny-news.jsonl", "tiny-questions.jsonl"]
+    for text in (before[name][0] for name in before if name.endswith(".jsonl")):
         written = map(json.loads, text.decode().splitlines())
         names = [line["cell"] for line in written if "cell" in line]
         assert names == sorted(names, key=natural_key)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import claim_history, evidence
+from harness import claim_history, evidence, language_model_evidence
 from harness.campaign import Selection, planned
 from harness.claims import Family, chosen_rates
 from harness.record import Record
@@ -72,6 +72,16 @@ def test_the_history_of_the_claims_covers_every_record(committed: tuple[Record, 
     assert history.rules == rules, "run: python -m study history"
     assert set(history.since) == set(rules), "run: python -m study history"
     assert set(history.standing) == {record.environment.commit for record in committed}, "run: python -m study history"
+
+
+def test_language_models_are_those_that_records_start_from(committed: tuple[Record, ...]) -> None:
+    models = language_model_evidence.read(ROOT / "results" / language_model_evidence.FILE)
+    assert len({model.start for model in models}) == len(models) > 0
+    for model in models:
+        records = [record for record in committed if record.inputs.start == model.start]
+        assert {record.result.perplexity for record in records} == {model.perplexity}
+        assert {record.specification.arm.start for record in records} == {model.arm}
+        assert model.dataset in {record.specification.dataset.name for record in records}
 
 
 def test_cells_measured_again_are_committed_cells_made_by_committed_code(committed: tuple[Record, ...]) -> None:

@@ -18,6 +18,7 @@ from harness.claims import AGREEMENT, PRIMARY, Claim, Outcome, Protocol, Verdict
 from harness.record import Record
 from harness.report.baselines import baseline_numbers
 from harness.report.beside_published import Kept, Repeated
+from harness.report.language_models import language_model_numbers
 from harness.report.listings import commit_text, later_text
 from harness.report.page import ReportInputs
 from harness.report.same_rates import same_rates_table
@@ -52,6 +53,7 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
         | choice_numbers(inputs.choices, protocol, inputs.titles)
         | {"pretraining/rows": len(inputs.starts)}
+        | language_model_numbers(inputs.language_model_groups)
         | {"same-rates/rows": len(same_rates_table((), summaries, protocol, {}).rows)}
     )
     return dict(sorted(found.items()))

@@ -19,6 +19,7 @@ from harness.claim_history import Ages, History, ages
 from harness.claims import Claim, Family, Protocol, Verdict
 from harness.coverage import Coverage
 from harness.evidence import Place
+from harness.language_model_evidence import LanguageModelRecord
 from harness.published import Published
 from harness.record import Record
 from harness.report.again import again_table, repeated_cells
@@ -27,6 +28,7 @@ from harness.report.at_a_glance import at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
 from harness.report.gallery import Plate, gallery
+from harness.report.language_models import Group, language_model_groups, language_models_table
 from harness.report.listings import (
     cells_table,
     claims_table,
@@ -58,8 +60,9 @@ class ReportInputs:
 
     By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
     of records of the same cells, measured in another precision or elsewhere. ``products`` are the general language
-    models, by digest, and ``unshipped`` those that have to be trained first, by name. What follows from all this is
-    found once, when it is first asked for; a figure is laid out when it is first saved, and not changed after that.
+    models, by digest, and ``unshipped`` those that have to be trained first, by name; ``language_models`` what became
+    of them on the data sets' texts. What follows from all this is found once, when it is first asked for; a figure is
+    laid out when it is first saved, and not changed after that.
     """
 
     records: tuple[Record, ...]
@@ -77,6 +80,7 @@ class ReportInputs:
     history: History = field(default_factory=History)
     products: Mapping[str, Product] = field(default_factory=dict)
     unshipped: frozenset[str] = frozenset()
+    language_models: tuple[LanguageModelRecord, ...] = ()
 
     @cached_property
     def summaries(self) -> tuple[Summary, ...]:
@@ -107,6 +111,11 @@ class ReportInputs:
     def starts(self) -> tuple[Start, ...]:
         """What was fine-tuned from each general language model."""
         return starts(self.summaries, self.products)
+
+    @cached_property
+    def language_model_groups(self) -> tuple[Group, ...]:
+        """The language models that records start from."""
+        return language_model_groups(self.records, self.language_models)
 
     @cached_property
     def contrasts(self) -> tuple[Repeated, ...]:
@@ -162,6 +171,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
         "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
         "pretraining": pretraining_table(inputs.starts, titles),
         "tokens": tokens_table(inputs.starts, titles),
+        "language-models": language_models_table(inputs.language_model_groups),
         "variance": variance_table(spreads(inputs.records, summaries), titles),
         "claims": claims_table(verdicts, inputs.history),
         "coverage": coverage_table(inputs.coverage, titles),

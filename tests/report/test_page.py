@@ -139,7 +139,17 @@ def test_figures_and_tables_are_files_as_well(report):
     names = set(files(report.parent))
     tables = {name.removeprefix("tables/") for name in names if name.startswith("tables/")}
     published = ("published-errors", "published-contrasts")
-    measured = ("baselines", "same-rates", "again", "variance", "pretraining", "tokens", "claims", "coverage")
+    measured = (
+        "baselines",
+        "same-rates",
+        "again",
+        "variance",
+        "pretraining",
+        "tokens",
+        "claims",
+        "coverage",
+        "language-models",
+    )
     stems = ("at-a-glance", "verdicts", "errors", "areas", "tuning-budget", *published, *measured)
     assert tables == {f"{stem}.{ending}" for stem in stems for ending in ("md", "tex", "csv")}
     assert {"figures/error-against-decay.svg", "figures/tuning-rt-1k.svg"} <= names
