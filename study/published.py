@@ -1,8 +1,10 @@
-"""Validation errors of the paper's Tables 6 and 7 (Howard & Ruder 2018), and the contrasts that it draws from them."""
+"""Validation errors of the paper's Tables 6 and 7 (Howard & Ruder 2018), its contrasts, a claim of their signs."""
 
 from __future__ import annotations
 
+from harness.claims import Claim, Selector
 from harness.published import Published, PublishedArm, PublishedContrast
+from study.profiles import compact_recipe
 
 
 def _arm(table: str, name: str, ours: tuple[str, float], imdb: float, trec6: float, ag: float) -> PublishedArm:
@@ -53,3 +55,29 @@ PUBLISHED = Published(
     ),
     datasets={"imdb-1k-all-text": "IMDb", "trec6": "TREC-6", "ag-1k": "AG"},
 )
+
+
+def _published(arm: PublishedArm) -> Selector:
+    """What this study runs for a row of a published table, judged by the error that the tables give."""
+    if arm.arm is None:
+        raise ValueError(f"table {arm.table}, {arm.name}: no arm to repeat it; leave out its contrasts")
+    return Selector("torch", arm.arm, arm.decay, measure="validation error")
+
+
+def keeps_its_signs(table: str, dataset: str) -> Claim:
+    """All contrasts of a published table that have a sign, the side with the lower published error on the left."""
+    contrasts = [
+        (contrast.after, contrast.before) if contrast.difference(dataset) < 0 else (contrast.before, contrast.after)
+        for contrast in PUBLISHED.signed(table, dataset)
+    ]
+    first, *others = [(_published(lower), _published(higher)) for lower, higher in contrasts]
+    return Claim(
+        f"table-{table}-keeps-its-signs-{dataset}",
+        f"Every difference in validation error that the paper's Table {table} shows has the same sign here.",
+        "superior",
+        *first,
+        margin=0.0,
+        places=((dataset, compact_recipe(dataset).name),),
+        question="published signs",
+        also=tuple(others),
+    )

@@ -167,6 +167,8 @@ def test_another_implementation_may_choose_the_decay_that_is_read():
     side = replace(own, chosen_with="torch")
     assert read(own, [*torch, *fastai]) == dict.fromkeys(range(4), 0.3)
     assert read(side, [*torch, *fastai]) == dict.fromkeys(range(4), 0.4)
+    assert read(replace(own, chosen_by="highest error"), [*torch, *fastai]) == dict.fromkeys(range(4), 0.4)
+    assert read(replace(side, chosen_by="highest error"), [*torch, *fastai]) == dict.fromkeys(range(4), 0.3)
     assert read(side, [*torch[:-1], *fastai]) == {}
     assert read(side, torch) == {}
     read_from = families(side, PLACE)

@@ -14,7 +14,7 @@ from typing import get_args
 import numpy as np
 
 from harness.claim_history import Ages
-from harness.claims import AGREEMENT, PRIMARY, Claim, Outcome, Protocol, Verdict, without_labels
+from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Outcome, Protocol, Verdict, without_labels
 from harness.record import Record
 from harness.report.baselines import baseline_numbers
 from harness.report.beside_published import Kept, Repeated
@@ -132,7 +132,7 @@ def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> 
     found: dict[str, Value] = {f"outcomes/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
     primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
     found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
-    found["claims/agreement"] = tuple(name for name, claim in claims.items() if claim.question == AGREEMENT)
+    found["claims/agreement"] = tuple(name for name, claim in claims.items() if claim.question in (AGREEMENT, RANKING))
     for claim in claims.values():
         found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
     for verdict in verdicts:
@@ -155,7 +155,7 @@ def _age_numbers(aged: Sequence[Ages], verdicts: Sequence[Verdict]) -> dict[str,
 def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value]:
     key = f"claim/{claim.name}"
     counts = Counter(verdict.outcome for verdict in verdicts)
-    stated: tuple[Outcome, ...] = OUTCOMES if claim.question in (PRIMARY, AGREEMENT) else ("no data",)
+    stated: tuple[Outcome, ...] = OUTCOMES if claim.question in (PRIMARY, AGREEMENT, RANKING) else ("no data",)
     found: dict[str, Value] = {f"{key}/{_slug(outcome)}": counts[outcome] for outcome in stated}
     return found | {
         f"{key}/sentence": claim.sentence,
