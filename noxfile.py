@@ -41,6 +41,12 @@ def reproduce(session: nox.Session) -> None:
 
 
 @nox.session
+def own(session: nox.Session) -> None:
+    """Measure on your own texts whether discriminative rates help: ``nox -s own -- reviews.csv``."""
+    study(session, "own")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite."""
     session.run(environment(session), "-m", "pytest", "-n", "auto", *session.posargs)

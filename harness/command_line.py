@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness import claim_history, evidence, evidence_commands, machine_commands, options
+from harness import claim_history, evidence, evidence_commands, machine_commands, options, own_command
 from harness.campaign import (
     Selection,
     SpecificationError,
-    measure,
     workplace,
 )
 from harness.campaign import adopt as put_committed
@@ -29,6 +28,7 @@ from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
 from harness.forecast import show_plan
+from harness.measuring import exit_if, measured_or_exit
 from harness.options import chosen_hardware
 from harness.plan import UnknownNameError
 from harness.record import InvalidRecord, Record
@@ -61,6 +61,7 @@ EXPECTED = (
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Plan, run, compare and report the study.")
 app.add_typer(evidence_commands.app)
 app.add_typer(machine_commands.app)
+app.add_typer(own_command.app)
 
 
 def main(study: Study) -> None:
@@ -114,10 +115,10 @@ def run(  # noqa: PLR0913
 ) -> None:
     """Run a profile's missing cells; interrupt at any moment and run again."""
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
-    _, failed = _measure(
+    _, failed = measured_or_exit(
         context.obj, selection, (store, data, chosen_hardware(device, precision), workers), evidence.committed(results)
     )
-    _exit_if(failed)
+    exit_if(failed)
 
 
 @app.command()
@@ -164,7 +165,7 @@ def reproduce(  # noqa: PLR0913
 
     committed = evidence.committed(results)
     selection = Selection(profile, dataset, implementation, decay, arms=arm)
-    ran, failed = _measure(
+    ran, failed = measured_or_exit(
         context.obj, selection, (store, data, chosen_hardware(device, precision), workers), committed
     )
     anew = measured_anew(ran, committed)
@@ -175,7 +176,7 @@ def reproduce(  # noqa: PLR0913
     for line in reproduction_lines(comparison):
         Console().print(line, soft_wrap=True, highlight=False)
     _render(context.obj, committed or ran, comparison, (results, output))
-    _exit_if(failed)
+    exit_if(failed)
 
 
 @app.command()
@@ -213,44 +214,14 @@ def regress(
 
     committed = evidence.committed(results)
     with tempfile.TemporaryDirectory() as folder:
-        ran, failed = _measure(
+        ran, failed = measured_or_exit(
             context.obj, Selection("canary"), (Path(folder), data, Hardware(device), workers), committed
         )
     findings = check_canaries(ran, committed)
     for finding in findings:
         Console().print(finding.line, style=None if finding.passed else "bold red", soft_wrap=True, highlight=False)
-    _exit_if(failed)
+    exit_if(failed)
     if not findings or not all(finding.passed for finding in findings):
-        raise typer.Exit(1)
-
-
-def _measure(
-    study: Study,
-    selection: Selection,
-    where: tuple[Path, Path | None, Hardware, int],
-    committed: tuple[Record, ...],
-) -> tuple[tuple[Record, ...], dict[str, str]]:
-    """Measure in (store, data, hardware, workers); name what failed; exit with status 130 on an interrupt."""
-    store, data, hardware, workers = where
-    try:
-        measured = measure(study, selection, workplace(store, data, hardware), workers, committed)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted: what is done is kept; run the same command again to go on")
-        raise typer.Exit(130) from None
-    if measured.stopped:
-        message = f"stopped: {measured.stopped}"
-        Console(stderr=True).print(message, style="bold red", markup=False, soft_wrap=True)
-        _exit_if(measured.failed)
-        raise typer.Exit(1)
-    return measured.records, measured.failed
-
-
-def _exit_if(failed: dict[str, str]) -> None:
-    """Name what failed and exit with status 1; go on where nothing did."""
-    console = Console(stderr=True)
-    for name, reason in failed.items():
-        console.print(f"failed: {name}: {reason}", style="bold red", markup=False, soft_wrap=True)
-    if failed:
         raise typer.Exit(1)
 
 

@@ -44,6 +44,22 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class OwnTexts:
+    """What is asked of a user's own texts; ``long`` is the recipe for documents of more than ``long_words`` on average.
+
+    ``claims`` are taken with their rules, and put to these texts.
+    """
+
+    arm: Arm
+    decays: tuple[float, ...]
+    base_rates: tuple[float, ...]
+    short: Recipe
+    long: Recipe
+    long_words: int
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
 class Study:
     """Everything that is asked; ``unshipped`` are the recipes of ``pretraining`` whose weights are not committed."""
 
@@ -56,3 +72,4 @@ class Study:
     baselines: tuple[Baseline, ...]
     published: Published
     unshipped: frozenset[str] = frozenset()
+    own: OwnTexts | None = None

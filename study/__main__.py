@@ -8,6 +8,7 @@ from study.arms import ARMS
 from study.baselines import BASELINES
 from study.claims import CLAIMS
 from study.datasets import DATASETS
+from study.own import OWN
 from study.pretraining import PRETRAINING, UNSHIPPED
 from study.profiles import PROFILES
 from study.protocol import PROTOCOL
@@ -23,6 +24,7 @@ STUDY = Study(
     baselines=BASELINES,
     published=PUBLISHED,
     unshipped=UNSHIPPED,
+    own=OWN,
 )
 
 if __name__ == "__main__":

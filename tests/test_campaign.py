@@ -7,24 +7,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tiny_study import MAIN, SCRATCH, Tiny, as_in_a_worker, measured, tiny
+from tiny_study import MAIN, SCRATCH, Tiny, measured, run_here, tiny
 
 from harness import campaign
 from harness.campaign import Selection, SpecificationError, measure, needed_tasks, planned
 from harness.corpus.formats import tab_separated
 from harness.corpus.texts import content_digest
-from harness.engine import Engine
 from harness.plan import UnknownNameError
 from harness.record import Record, result_digest
-from harness.runner import Event, Outcome, Task
 from harness.specification import cell_id
 from harness.store import Store
-from harness.worker import Worker
 from harness.workplace import Workplace
 
 HERE = Path(__file__).parent
@@ -85,22 +82,6 @@ def interrupt_once_it_has_a_record(process: subprocess.Popen[str], store: Path) 
 
 def written(place: Workplace) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (place.store.root / "records").rglob("*.json")}
-
-
-def run_here(
-    tasks: Sequence[Task], work: Engine, _workers: int, store: Store, on_event: Callable[[Event], None]
-) -> Outcome:
-    """Stand in for ``harness.runner.run``: one worker in this process, which spares the imports of another."""
-    failed: dict[str, str] = {}
-
-    def note(event: Event) -> None:
-        if event.kind == "failed":
-            failed[event.task] = event.message
-        on_event(event)
-
-    with as_in_a_worker(work):
-        Worker(0, tasks, work, store, note).run()
-    return Outcome(tuple(task.name for task in tasks if task.name not in failed), failed, ())
 
 
 def test_an_interrupted_run_goes_on_where_it_was_and_ends_with_the_same_records(

@@ -26,7 +26,7 @@ def load(dataset: Dataset, sources: Sources) -> RawTexts:
     reader = READERS.get(dataset.reader)
     if reader is None:
         raise CorpusError(f"{dataset.name}: unknown reader {dataset.reader!r}; there are {', '.join(READERS)}.")
-    path = sources.cache / "texts" / f"{dataset.digest}.jsonl.gz"
+    path = _kept(dataset.digest, sources)
     with exclusive(path):
         raw = _read_kept(path, dataset.digest)
         if raw is None:
@@ -34,6 +34,23 @@ def load(dataset: Dataset, sources: Sources) -> RawTexts:
             _keep(path, raw)
     _check_classes(dataset, raw)
     return raw
+
+
+def keep(raw: RawTexts, sources: Sources) -> None:
+    """Put texts into the cache, where :func:`load` looks first for the data set of their digest.
+
+    Raises:
+        CorpusError: when the cache cannot be written.
+    """
+    digest = content_digest(raw)
+    path = _kept(digest, sources)
+    with exclusive(path):
+        if _read_kept(path, digest) is None:
+            _keep(path, raw)
+
+
+def _kept(digest: str, sources: Sources) -> Path:
+    return sources.cache / "texts" / f"{digest}.jsonl.gz"
 
 
 def _read_source(dataset: Dataset, reader: Reader[RawTexts], sources: Sources) -> RawTexts:

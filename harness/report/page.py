@@ -81,6 +81,7 @@ class ReportInputs:
     products: Mapping[str, Product] = field(default_factory=dict)
     unshipped: frozenset[str] = frozenset()
     language_models: tuple[LanguageModelRecord, ...] = ()
+    title: str = "Discriminative fine-tuning: a reproducibility study"
 
     @cached_property
     def summaries(self) -> tuple[Summary, ...]:

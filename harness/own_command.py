@@ -1,0 +1,110 @@
+"""``own``: measure on a user's texts whether the decay helps there, from one file to a page of verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from harness import baseline_evidence, language_model_evidence, options
+from harness.campaign import Selection, workplace
+from harness.corpus.load import keep
+from harness.corpus.own_texts import own_texts
+from harness.measuring import exit_if, measured_or_exit
+from harness.options import chosen_hardware
+from harness.own_study import PROFILE, own_dataset, own_study
+from harness.record import Record
+from harness.specification import Dataset
+from harness.study_definition import Study
+from harness.workplace import Workplace
+
+if TYPE_CHECKING:
+    from harness.report.page import ReportInputs
+
+app = typer.Typer()
+
+
+@app.command()
+def own(  # noqa: PLR0913  (a command's parameters are its options)
+    context: typer.Context,
+    texts: Annotated[Path, typer.Argument(help="CSV or TSV with columns text and label, or JSON lines with both.")],
+    test: Annotated[Path | None, typer.Option(help="Texts to test on; default: a part of the others.")] = None,
+    labels: Annotated[int, typer.Option(min=10, help="Most labelled training texts of a repetition.")] = 1000,
+    language_model_texts: Annotated[int, typer.Option(min=100, help="Most texts the language model reads.")] = 10_000,
+    workers: options.Workers = options.DEFAULT_WORKERS,
+    device: options.Device = "cpu",
+    precision: options.PrecisionChoice = "best",
+    store: options.StoreFolder = Path("own-runs"),
+    output: options.Output = Path("own-report"),
+) -> None:
+    """Measure on your own texts whether discriminative rates help: decay 2.6 against a uniform rate, each tuned.
+
+    The protocol is the study's. Interrupt it at any moment and run it again to go on; it ends with a verdict and a
+    page.
+    """
+    from harness.report.page import render  # noqa: PLC0415
+
+    hardware = chosen_hardware(device, precision)
+    place = workplace(store, None, hardware)
+    files = (texts,) if test is None else (texts, test)
+    study, dataset = declare(context.obj, files, place, labels, language_model_texts)
+    records, failed = measured_or_exit(study, Selection(PROFILE), (store, None, hardware, workers), ())
+    exit_if(failed)
+    inputs = own_report(study, dataset, records, place)
+    page = render(inputs, output)
+    for line in (*conclusion(inputs), f"report: {page.resolve().as_uri()}"):
+        Console().print(line, soft_wrap=True, highlight=False)
+
+
+def declare(
+    study: Study, files: tuple[Path, ...], place: Workplace, labels: int, language_model_documents: int
+) -> tuple[Study, Dataset]:
+    """Read the texts, put them where workers find them, and declare a study of them.
+
+    Raises:
+        CorpusError: when they cannot be read, are too few, or cannot be kept.
+    """
+    raw = own_texts(files)
+    dataset = own_dataset(files[0].stem, raw, labels, language_model_documents)
+    keep(raw, place.sources)
+    return own_study(study, dataset, [text for text, _ in raw.train]), dataset
+
+
+def own_report(study: Study, dataset: Dataset, records: tuple[Record, ...], place: Workplace) -> ReportInputs:
+    """What the page of a user's texts is made from; baselines are measured once and kept in the store."""
+    from harness.baselines import measure as measure_baselines  # noqa: PLC0415  (imports scikit-learn)
+    from harness.report_inputs import report_inputs  # noqa: PLC0415
+
+    folder = place.store.root
+    path = folder / baseline_evidence.FILE
+    if not any(record.dataset == dataset for record in baseline_evidence.read(path)):
+        baseline_evidence.write(measure_baselines(dataset, study.baselines, study.protocol, place.sources), path)
+    language_model_evidence.write(
+        language_model_evidence.collect(place.store, records), folder / language_model_evidence.FILE
+    )
+    inputs = report_inputs(study, records, (), folder)
+    baselines = tuple(record for record in inputs.baselines if record.dataset == dataset)  # a store may serve others
+    title = f"Discriminative fine-tuning on {dataset.title}"
+    return replace(inputs, title=title, profiles={}, baselines=baselines)
+
+
+def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
+    """Say in lines what was found: the error at each decay, of the baselines, and what becomes of the claims."""
+    from harness.report.tables import bracketed, percent, points  # noqa: PLC0415
+
+    lines = [
+        f"decay {summary.family.decay:g}, base rate {summary.rate:g}: test error {percent(summary.test_error)} % "
+        f"{bracketed(summary.interval)}"
+        for summary in inputs.summaries
+        if summary.finals and summary.rate is not None
+    ]
+    for baseline in inputs.baselines:
+        error = sum(run.test_error for run in baseline.runs) / len(baseline.runs)
+        lines.append(f"{baseline.baseline.title}: test error {percent(error)} %")
+    for verdict in inputs.verdicts:
+        told = "" if verdict.difference is None else f", {points(verdict.difference)} "
+        lines.append(f"{verdict.outcome}{told}{bracketed(verdict.interval, signed=True)}: {verdict.claim.sentence}")
+    return tuple(lines)

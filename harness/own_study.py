@@ -1,0 +1,82 @@
+"""A study of a user's own texts: the same protocol, with nothing declared but the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from statistics import mean
+
+from harness.corpus.texts import CorpusError, RawTexts, content_digest, normalise
+from harness.published import Published
+from harness.specification import Dataset
+from harness.study_definition import Profile, Study, Sweep
+
+READER = "own-texts"
+PROFILE = "full"  # the report counts what this profile lacks
+FEWEST_TEXTS = 200
+MOST_TEST, MOST_VALIDATION = 2000, 1000
+PART = 4  # one text in four is held out for testing, and of the rest one in four for validation, up to these limits
+
+
+def own_dataset(name: str, raw: RawTexts, labels: int, language_model_documents: int) -> Dataset:
+    """Declare the texts as a data set.
+
+    Args:
+        name: of the file; letters, digits and hyphens of it name the data set.
+        raw: the texts; without a test part, one is held out.
+        labels: most labelled training documents of a repetition.
+        language_model_documents: most documents that the language model reads.
+
+    Raises:
+        CorpusError: when there are fewer than two classes or too few different texts.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "texts"
+    classes = tuple(sorted({label for _, label in (*raw.train, *(raw.test or ()))}))
+    if len(classes) < 2:
+        raise CorpusError(f"{name}: all texts are of class {', '.join(classes) or 'none'}. Give texts of two or more.")
+    tested = {normalise(text) for text, _ in raw.test or ()}
+    usable = len({normalise(text) for text, _ in raw.train} - tested)
+    if usable < FEWEST_TEXTS:
+        raise CorpusError(
+            f"{name}: {usable} different texts that are not test texts; a comparison needs {FEWEST_TEXTS} or more."
+        )
+    test = None if raw.test is not None else min(MOST_TEST, usable // PART)
+    rest = usable - (test or 0)
+    validation = min(MOST_VALIDATION, rest // PART)
+    training = rest - validation
+    return Dataset(
+        name=slug,
+        title=name,
+        reader=READER,
+        classes=classes,
+        digest=content_digest(raw),
+        licence="the user's own",
+        labels=labels if labels < training else None,
+        validation=validation,
+        test=test,
+        language_model_documents=language_model_documents if language_model_documents < training else None,
+    )
+
+
+def own_study(study: Study, dataset: Dataset, texts: Iterable[str]) -> Study:
+    """The study's template for own texts, on one data set; long documents take the recipe for those.
+
+    Raises:
+        ValueError: when the study has no such template.
+    """
+    template = study.own
+    if template is None:
+        raise ValueError("this study says nothing of own texts; give it a template")
+    words = mean(len(text.split()) for text in texts)
+    recipe = template.long if words > template.long_words else template.short
+    sweep = Sweep(dataset, recipe, "torch", template.arm, template.decays, template.base_rates)
+    protocol = study.protocol
+    profile = Profile(PROFILE, "own texts", (sweep,), protocol.tuning_repetitions, protocol.final_repetitions)
+    return replace(
+        study,
+        datasets={dataset.name: dataset},
+        profiles={PROFILE: profile},
+        claims=tuple(replace(claim, places=((dataset.name, recipe.name),)) for claim in template.claims),
+        published=Published(),
+    )

@@ -1,0 +1,72 @@
+"""A user's own texts are read from three kinds of files, and every row that does not fit is named."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.corpus.own_texts import own_texts
+from harness.corpus.texts import CorpusError, RawTexts
+
+PAIRS = (("It works, mostly.", "good"), ('Two\nlines, "quoted"', "bad"), ("x" * 200_000, "7"))
+
+
+def table(path: Path, delimiter: str) -> Path:
+    """The texts among other columns, as a spreadsheet saves them: with a byte order mark."""
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        writer = csv.writer(stream, delimiter=delimiter)
+        writer.writerow(["label", "id", "text"])
+        writer.writerows([f" {label} ", number, text] for number, (text, label) in enumerate(PAIRS))
+    return path
+
+
+def objects(path: Path) -> Path:
+    lines = [{"text": text, "label": int(label) if label.isdigit() else label, "more": 1} for text, label in PAIRS]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_all_kinds_of_files_give_the_same_texts(tmp_path: Path) -> None:
+    limit = csv.field_size_limit()
+    expected = RawTexts(PAIRS, None)
+    assert own_texts((table(tmp_path / "a.csv", ","),)) == expected
+    assert own_texts((table(tmp_path / "a.tsv", "\t"),)) == expected
+    assert own_texts((objects(tmp_path / "a.jsonl"),)) == expected
+    assert csv.field_size_limit() == limit
+
+
+def test_a_second_file_is_the_test_part(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,label\nOnly this,bad\n")
+    found = own_texts((objects(tmp_path / "a.jsonl"), tmp_path / "t.csv"))
+    assert (found.train, found.test) == (PAIRS, (("Only this", "bad"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"review,label\nGood,1\n", r"a\.csv, line 1: no column text; columns are: review, label\."),
+        ("a.csv", b"", r"a\.csv, line 1: no column text and no column label; columns are: none\."),
+        ("a.csv", b"text,label\nGood,1\n ,1\n", r"a\.csv, line 3: no text\. Remove"),
+        ("a.csv", b"text,label\nGood\n", r"a\.csv, line 2: no label\. Remove"),
+        ("a.tsv", b"text\tlabel\nGood\t \n", r"a\.tsv, line 2: no label"),
+        ("a.csv", b'text,label\n"Good,1\n', r"a\.csv: unexpected end of data\. Save it"),
+        ("a.csv", b"text,label\ncaf\xe9,1\n", r"a\.csv: .*codec.*Save it in UTF-8"),
+        ("a.jsonl", b'{"text": "Good", "label": "1"}\n{"text": "Go\n', r"a\.jsonl, line 2: not JSON"),
+        ("a.jsonl", b"[1]\n", r"a\.jsonl, line 1: not a JSON object"),
+        ("a.jsonl", b'{"text": 3, "label": "1"}\n', r"a\.jsonl, line 1: no text"),
+        ("a.jsonl", b'{"text": "Good"}\n', r"a\.jsonl, line 1: no label"),
+        ("a.xlsx", b"PK", r"a\.xlsx: not a kind of file .*\.csv, \.tsv, \.jsonl"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_place(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CorpusError, match=message):
+        own_texts((tmp_path / name,))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"nowhere\.csv: no such file"):
+        own_texts((tmp_path / "nowhere.csv",))

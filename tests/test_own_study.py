@@ -1,0 +1,138 @@
+"""A file of texts becomes a study of its own, by the study's template and protocol, and ends with a page."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny_study import CLAIM, CODES, MAIN, PHRASES, RECIPE, run_here, tiny
+
+from harness import campaign
+from harness.command_line import main
+from harness.corpus.texts import CorpusError, RawTexts, content_digest
+from harness.own_study import own_dataset, own_study
+from harness.specification import Baseline
+from harness.study_definition import Study
+from study.__main__ import STUDY
+
+LABELS = ("who", "where")
+
+
+def pairs(count: int, start: int = 0) -> tuple[tuple[str, str], ...]:
+    return tuple((PHRASES[i % 2].format(CODES[i]), LABELS[i % 2]) for i in range(start, start + count))
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return tiny(tmp_path / "tiny").study
+
+
+def test_parts_are_held_out_up_to_a_limit_and_repeated_texts_do_not_count() -> None:
+    raw = RawTexts((*pairs(240), *pairs(20)), None)
+    dataset = own_dataset("My reviews (2)", raw, 50, 120)
+    assert (dataset.name, dataset.title) == ("my-reviews-2", "My reviews (2)")
+    assert (dataset.test, dataset.validation) == (60, 45)
+    assert (dataset.labels, dataset.language_model_documents) == (50, 120)
+    assert dataset.classes == ("where", "who")
+    assert dataset.digest == content_digest(raw)
+    many = RawTexts(tuple((f"text {i}", LABELS[i % 2]) for i in range(20_000)), None)
+    dataset = own_dataset("many", many, 1000, 10_000)
+    assert (dataset.test, dataset.validation, dataset.labels) == (2000, 1000, 1000)
+    assert dataset.language_model_documents == 10_000
+
+
+def test_all_labels_and_all_texts_where_there_are_no_more_than_asked_for() -> None:
+    dataset = own_dataset("all", RawTexts(pairs(240), None), 135, 135)  # 240 - 60 - 45
+    assert (dataset.labels, dataset.language_model_documents) == (None, None)
+
+
+def test_a_test_part_of_the_users_own_is_used_whole_and_its_texts_do_not_train() -> None:
+    dataset = own_dataset("own", RawTexts(pairs(240), pairs(40)), 50, 120)
+    assert (dataset.test, dataset.validation) == (None, 50)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (RawTexts(tuple((text, "same") for text, _ in pairs(240)), None), "few: all texts are of class same"),
+        (RawTexts((), None), "few: all texts are of class none"),
+        (RawTexts((*pairs(199), *pairs(199)), None), "few: 199 different texts .* needs 200"),
+        (RawTexts(pairs(240), pairs(60)), "few: 180 different texts"),
+    ],
+)
+def test_too_little_is_refused(raw: RawTexts, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        own_dataset("few", raw, 50, 120)
+
+
+def test_the_recipe_is_that_for_the_length_of_the_texts(study: Study) -> None:
+    dataset = own_dataset("own", RawTexts(pairs(240), None), 50, 120)
+    short, long = (own_study(study, dataset, [" ".join(["word"] * words)]) for words in (12, 13))
+    names = [one.profiles["full"].sweeps[0].recipe.name for one in (short, long)]
+    assert names == [RECIPE.name, "tiny-long"]
+    assert [claim.places for claim in long.claims] == [(("own", "tiny-long"),)]
+    assert replace(long.claims[0], places=None) == CLAIM
+    assert [sweep.arm for sweep in short.profiles["full"].sweeps] == [MAIN]
+
+
+def test_a_study_without_a_template_says_so(study: Study) -> None:
+    dataset = own_dataset("own", RawTexts(pairs(240), None), 50, 120)
+    with pytest.raises(ValueError, match="give it a template"):
+        own_study(replace(study, own=None), dataset, ["a"])
+
+
+def test_the_real_study_asks_the_core_contrast_of_own_texts() -> None:
+    assert STUDY.own is not None
+    (claim,) = STUDY.own.claims
+    assert {side.decay for side in claim.selectors} == set(STUDY.own.decays)
+    assert {side.arm for side in claim.selectors} == {STUDY.own.arm.name}
+
+
+def test_from_a_file_to_a_page_and_again_without_measuring(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(campaign, "run", run_here)
+    monkeypatch.setenv("DFT_CACHE", str(tmp_path / "cache"))
+    baseline = Baseline("tf-idf+lr", "TF-IDF", "logistic-regression", (1.0,))
+    study = replace(study, baselines=(baseline,))
+    file, store, output = tmp_path / "mine.csv", tmp_path / "store", tmp_path / "report"
+
+    def write(texts: tuple[tuple[str, str], ...]) -> None:
+        with file.open("w", newline="") as stream:
+            csv.writer(stream).writerows([("text", "label"), *texts])
+
+    def run() -> tuple[int, list[str], str]:
+        arguments = ["own", str(file), "--labels", "60", "--precision", "float32", "--workers", "1"]
+        monkeypatch.setattr(sys, "argv", ["study", *arguments, "--store", str(store), "--output", str(output)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(study)
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out.splitlines(), said.err
+
+    write(pairs(220))
+    status, said, _ = run()
+    assert status == 0
+    lines = said[-5:]
+    assert [line.partition(":")[0].partition(",")[0] for line in lines[:3]] == ["decay 1", "decay 2.6", "TF-IDF"]
+    assert lines[3].endswith(CLAIM.sentence)
+    assert lines[4] == f"report: {(output / 'index.html').as_uri()}"
+    page = (output / "index.html").read_text(encoding="utf-8")
+    assert "<h1>Discriminative fine-tuning on mine</h1>" in page
+    assert "study run" not in page  # its cells are declared nowhere
+    records = {path: path.stat().st_mtime_ns for path in (store / "records").rglob("*.json")}
+    assert len(records) == 8
+
+    status, again, _ = run()
+    assert (status, again[-5:]) == (0, lines)
+    assert {path: path.stat().st_mtime_ns for path in (store / "records").rglob("*.json")} == records
+    assert (output / "index.html").read_text(encoding="utf-8") == page
+
+    write(pairs(220, start=1))
+    status, _, error = run()
+    assert status == 1
+    assert "was made from another specification" in error
+    assert {path: path.stat().st_mtime_ns for path in (store / "records").rglob("*.json")} == records
