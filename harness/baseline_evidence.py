@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
-from harness.atomic import replace_text
-from harness.evidence import EvidenceError
+from harness.evidence_list import read_list, write_list
 from harness.record import Environment
 from harness.specification import Baseline, Dataset
 
@@ -50,8 +49,7 @@ def write(records: Sequence[BaselineRecord], path: Path) -> None:
     datasets = {record.dataset.name for record in records}
     kept = [record for record in read(path) if record.dataset.name not in datasets]
     ordered = sorted([*kept, *records], key=lambda record: (record.dataset.name, record.baseline.name))
-    lines = [_RECORDS.dump_json((record,)).decode()[1:-1] for record in ordered]
-    replace_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
+    write_list(_RECORDS, ordered, path)
 
 
 def read(path: Path) -> tuple[BaselineRecord, ...]:
@@ -60,12 +58,4 @@ def read(path: Path) -> tuple[BaselineRecord, ...]:
     Raises:
         EvidenceError: when the file is damaged.
     """
-    if not path.exists():
-        return ()
-    try:
-        records: tuple[BaselineRecord, ...] = _RECORDS.validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole text"
-        raise EvidenceError(f"{path}: {place}: {first['msg']}; restore the file from its last commit") from error
-    return records
+    return read_list(_RECORDS, path)

@@ -21,7 +21,7 @@ AGREEMENT = "agreement"  # of the two implementations
 RANKING = "ranking"  # of decays, by the two implementations
 Outcome = Literal["held", "failed", "undecided", "no data"]
 Place = tuple[str, str]  # dataset and recipe
-Choice = Literal["lowest error", "highest error", "least movement", "most movement"]
+Choice = Literal["lowest error", "lowest test error", "highest test error", "least movement", "most movement"]
 Directions = Literal["forward", "backward", "both"]
 Measure = Literal[
     "test error", "validation error", "area", "movement of the lowest layer", "movement of the highest LSTM"
@@ -57,15 +57,15 @@ class Selector:
     """One side of a contrast, within one dataset and recipe.
 
     Of several ``decay`` factors it is the one that ``chosen_by`` names, over the final repetitions and once all factors
-    have all of these: that with the lowest or highest validation error, or whose lowest layer moves least or most. The
-    choice is made among the records of the implementation ``chosen_with`` where one is named. ``rate`` is the one that
-    tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset`` is another than the
-    claim's, and so may ``recipe`` be. ``direction`` "backward" reads the cells of the backward model's recipe
-    (``backward_of``), "both" averages the probabilities that the two directions' cells of a repetition predict, each at
-    its own base rate. ``measure`` is what is compared, always a fraction: the test or validation error; the area under
-    validation error against the log of the base rate (``statistics.area_under_error``, over all base rates); or how far
-    a layer moves, relative to its weights before. ``less`` is another selector whose value is subtracted in each
-    repetition, so that a side is an effect.
+    have all of these: that with the lowest validation error, the lowest or highest test error, or whose lowest layer
+    moves least or most. The choice is made among the records of the implementation ``chosen_with`` where one is named.
+    ``rate`` is the one that tuning chose (None), a number, or the name of an arm whose tuned rate is taken. ``dataset``
+    is another than the claim's, and so may ``recipe`` be. ``direction`` "backward" reads the cells of the backward
+    model's recipe (``backward_of``), "both" averages the probabilities that the two directions' cells of a repetition
+    predict, each at its own base rate. ``measure`` is what is compared, always a fraction: the test or validation
+    error; the area under validation error against the log of the base rate (``statistics.area_under_error``, over all
+    base rates); or how far a layer moves, relative to its weights before. ``less`` is another selector whose value is
+    subtracted in each repetition, so that a side is an effect.
     """
 
     implementation: Implementation

@@ -116,7 +116,11 @@ def run(  # noqa: PLR0913
     """Run a profile's missing cells; interrupt at any moment and run again."""
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
     _, failed = measured_or_exit(
-        context.obj, selection, (store, data, chosen_hardware(device, precision), workers), evidence.committed(results)
+        context.obj,
+        selection,
+        workplace(store, data, chosen_hardware(device, precision)),
+        workers,
+        evidence.committed(results),
     )
     exit_if(failed)
 
@@ -166,7 +170,7 @@ def reproduce(  # noqa: PLR0913
     committed = evidence.committed(results)
     selection = Selection(profile, dataset, implementation, decay, arms=arm)
     ran, failed = measured_or_exit(
-        context.obj, selection, (store, data, chosen_hardware(device, precision), workers), committed
+        context.obj, selection, workplace(store, data, chosen_hardware(device, precision)), workers, committed
     )
     anew = measured_anew(ran, committed)
     if known := len(ran) - len(anew):
@@ -215,7 +219,7 @@ def regress(
     committed = evidence.committed(results)
     with tempfile.TemporaryDirectory() as folder:
         ran, failed = measured_or_exit(
-            context.obj, Selection("canary"), (Path(folder), data, Hardware(device), workers), committed
+            context.obj, Selection("canary"), workplace(Path(folder), data, Hardware(device)), workers, committed
         )
     findings = check_canaries(ran, committed)
     for finding in findings:

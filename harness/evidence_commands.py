@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from statistics import mean
 from typing import Annotated
 
@@ -11,6 +13,7 @@ from rich.console import Console
 from harness import baseline_evidence, claim_history, evidence, language_model_evidence, options
 from harness.campaign import data_sources
 from harness.claims import without_unread
+from harness.language_model_evidence import LanguageModelRecord
 from harness.plan import choose
 from harness.store import Store
 
@@ -30,13 +33,11 @@ def export(
     """
     study = context.obj
     records = without_unread(Store(store).records(), study.claims, study.protocol)
-    written = evidence.export(records, results, replace=overwrite)
     models = language_model_evidence.collect(Store(store), records)
-    if models:
-        written.append(results / language_model_evidence.FILE)
-        language_model_evidence.write(models, written[-1])
-    for path in written:
+    for path in evidence.export(records, results, replace=overwrite):
         Console().print(f"wrote {path}", soft_wrap=True)
+    if models:
+        Console().print(f"wrote {_write_language_models(models, results)}", soft_wrap=True)
 
 
 @app.command()
@@ -47,6 +48,15 @@ def prune(context: typer.Context, results: options.Results = options.RESULTS) ->
     planned = profiles_by_cell(context.obj, evidence.committed(results))
     for cell in evidence.prune(results, planned):
         Console().print(f"taken out: {cell}", soft_wrap=True, highlight=False)
+    if (results / language_model_evidence.FILE).exists():
+        _write_language_models((), results)
+
+
+def _write_language_models(models: Iterable[LanguageModelRecord], results: Path) -> Path:
+    """Add language models to the evidence, and take out those that no committed record starts from."""
+    path = results / language_model_evidence.FILE
+    language_model_evidence.write(models, path, evidence.committed(results))
+    return path
 
 
 @app.command()

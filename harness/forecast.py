@@ -10,8 +10,7 @@ from rich.console import Console
 
 from harness import evidence, language_model_evidence
 from harness.campaign import Selection, family_name, planned, warn_of_guesses
-from harness.claims import without_labels
-from harness.language_model_evidence import trained_stages, training_seconds
+from harness.language_model_evidence import language_model_key, trained_stages, training_seconds
 from harness.plan import Plan
 from harness.progress import clock_text
 from harness.record import Record
@@ -20,7 +19,7 @@ from harness.study_definition import Study
 from harness.tasks import GeneralModel, Stage, product_key
 from harness.workplace import Workplace
 
-CostKey = tuple[Hashable, str, str]  # data set or its text, recipe, implementation
+CostKey = tuple[Hashable, str, str]  # data set, recipe and implementation; what makes a language model for the first
 Spent = dict[CostKey, list[float]]  # seconds of a core
 
 
@@ -100,7 +99,7 @@ def _spent_by_cells(records: Iterable[Record]) -> Spent:
 
 def _stage_key(stage: Stage) -> CostKey:
     implementation = "general" if isinstance(stage, GeneralModel) else stage.implementation
-    return without_labels(stage.dataset), stage.recipe.name, implementation
+    return language_model_key(stage.dataset, stage.recipe), "", implementation
 
 
 def _unmade(cells: Iterable[Cell], place: Workplace) -> tuple[Stage, ...]:
@@ -112,15 +111,22 @@ def _unmade(cells: Iterable[Cell], place: Workplace) -> tuple[Stage, ...]:
 
 
 def _spent_by_language_models(study: Study, current: Plan, place: Workplace, results: Path) -> Spent:
-    """Seconds of the plan's own language models that are stored, and of those in the evidence."""
+    """Seconds of the plan's own language models that are stored, and of those in the evidence, on hardware alike."""
     spent: Spent = {}
+    recipes = {sweep.recipe.name: sweep.recipe for profile in study.profiles.values() for sweep in profile.sweeps}
     for model in language_model_evidence.read(results / language_model_evidence.FILE):
-        dataset = study.datasets.get(model.dataset)
-        if dataset is not None:
-            like = (without_labels(dataset), model.recipe, model.implementation)
+        dataset, recipe = study.datasets.get(model.dataset), recipes.get(model.recipe)
+        alike = (_kind(model.device), model.precision) == (_kind(place.hardware.device), place.hardware.precision)
+        if dataset is not None and recipe is not None and alike:
+            like = (language_model_key(dataset, recipe), "", model.implementation)
             spent.setdefault(like, []).append(model.seconds)
     for stage in trained_stages((*current.cells, *current.later), place.hardware):
         key = product_key(stage, place.hardware)
         if place.store.has_product(key):
             spent.setdefault(_stage_key(stage), []).append(training_seconds(place.store.product_path(key)))
     return spent
+
+
+def _kind(device: str) -> str:
+    """``cpu`` or ``cuda``, of a device as it is given or as it is recorded."""
+    return device.partition(":")[0]

@@ -7,17 +7,27 @@ products themselves are large and not committed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 from safetensors import SafetensorError, safe_open
 
-from harness.atomic import replace_text
+from harness.claims import without_labels
 from harness.evidence import EvidenceError, natural_key
+from harness.evidence_list import read_list, write_list
 from harness.record import Record
-from harness.specification import Cell, Hardware, Implementation, LanguageModelArm, LanguageModelRecipe
+from harness.specification import (
+    Cell,
+    Dataset,
+    Hardware,
+    Implementation,
+    LanguageModelArm,
+    LanguageModelRecipe,
+    Precision,
+    Recipe,
+)
 from harness.store import Store
 from harness.tasks import Stage, TargetModel, parent_stage, plan_tasks
 
@@ -30,7 +40,8 @@ class LanguageModelRecord:
 
     ``start`` is the digest of its encoder, as in ``Inputs.start`` of the cells that start from it; ``dataset`` the
     first of their data sets, where several share the text. The perplexities are those on held-out documents of the
-    text, of the general model and of this one. ``tokens`` is how many were read, all epochs together.
+    text, of the general model and of this one. ``tokens`` is how many were read, all epochs together. ``device``,
+    ``precision`` and ``processor`` are those of a cell that starts from it, in whose store it was made.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -45,6 +56,9 @@ class LanguageModelRecord:
     perplexity: float
     tokens: int
     tokens_per_second: float
+    device: str
+    precision: Precision
+    processor: str
     commit: str
 
     @property
@@ -60,32 +74,48 @@ def collect(store: Store, records: Iterable[Record]) -> tuple[LanguageModelRecor
     """Describe the fine-tuned language models among the store's products that cells of ``records`` start from.
 
     Raises:
-        WeightsError: when a product is damaged.
+        EvidenceError: when a product is damaged.
     """
-    from harness.weights import encoder_only, load, weights_digest  # noqa: PLC0415  (imports torch)
+    from harness.weights import WeightsError, encoder_only, load, weights_digest  # noqa: PLC0415  (imports torch)
 
-    cells: dict[str, Cell] = {}
+    first: dict[str, Record] = {}
     for record in sorted(records, key=lambda record: natural_key(record.cell)):
         if record.inputs.start is not None:
-            cells.setdefault(record.inputs.start, record.specification)
+            first.setdefault(record.inputs.start, record)
     found: list[LanguageModelRecord] = []
     for path in store.products():
-        weights, facts = load(path)
+        try:
+            weights, facts = load(path)
+        except WeightsError as error:
+            raise EvidenceError(str(error)) from error
         start = weights_digest(encoder_only(weights))
-        stage = parent_stage(cells[start]) if start in cells else None
-        if isinstance(stage, TargetModel):
-            measured = {name: facts[name] for name in ("perplexity_before", "perplexity", "tokens", "commit")}
-            told = {
-                "dataset": stage.dataset.name,
-                "recipe": stage.recipe.name,
-                "implementation": stage.implementation,
-                "arm": stage.arm,
-                "repetition": stage.repetition,
-                "start": start,
-                "tokens_per_second": facts["tokens_per_second"],
-            }
-            found += _RECORDS.validate_python([told | measured])
+        if start in first and isinstance(parent_stage(first[start].specification), TargetModel):
+            found.append(_described(first[start], start, facts))
     return tuple(found)
+
+
+def _described(record: Record, start: str, facts: Mapping[str, object]) -> LanguageModelRecord:
+    stage = parent_stage(record.specification)
+    assert isinstance(stage, TargetModel)
+    told = {
+        "dataset": stage.dataset.name,
+        "recipe": stage.recipe.name,
+        "implementation": stage.implementation,
+        "arm": stage.arm,
+        "repetition": stage.repetition,
+        "start": start,
+        "device": record.environment.device,
+        "precision": record.environment.precision,
+        "processor": record.environment.processor,
+    }
+    measured = ("perplexity_before", "perplexity", "tokens", "tokens_per_second", "commit")
+    (model,) = _RECORDS.validate_python([told | {name: facts[name] for name in measured}])
+    return model
+
+
+def language_model_key(dataset: Dataset, recipe: Recipe) -> Hashable:
+    """What of a data set and a recipe makes a language model: not the labels, nor the classifier, nor any name."""
+    return without_labels(dataset), recipe.size, recipe.general, recipe.target, recipe.direction
 
 
 def trained_stages(cells: Iterable[Cell], hardware: Hardware) -> tuple[Stage, ...]:
@@ -112,19 +142,17 @@ def training_seconds(product: Path) -> float:
         raise EvidenceError(f"{product}: does not say what its training took ({error!r}); delete the file") from error
 
 
-def write(models: Iterable[LanguageModelRecord], path: Path) -> None:
-    """Add language models to the file, one a line, sorted; one that is there already stays as it was measured first.
+def write(models: Iterable[LanguageModelRecord], path: Path, records: Iterable[Record]) -> None:
+    """Add language models to the file, sorted; one that is there already stays as it was measured first.
 
-    A file whose content does not change is not written.
+    Those that none of ``records``, the committed ones, starts from are taken out.
 
     Raises:
         EvidenceError: as :func:`read`.
     """
+    started = {record.inputs.start for record in records}
     known = {model.start: model for model in models} | {model.start: model for model in read(path)}
-    lines = [_RECORDS.dump_json((model,)).decode()[1:-1] for model in sorted(known.values(), key=_order)]
-    text = "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        replace_text(path, text)
+    write_list(_RECORDS, sorted((model for model in known.values() if model.start in started), key=_order), path)
 
 
 def read(path: Path) -> tuple[LanguageModelRecord, ...]:
@@ -133,15 +161,7 @@ def read(path: Path) -> tuple[LanguageModelRecord, ...]:
     Raises:
         EvidenceError: when the file is damaged.
     """
-    if not path.exists():
-        return ()
-    try:
-        models: tuple[LanguageModelRecord, ...] = _RECORDS.validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole text"
-        raise EvidenceError(f"{path}: {place}: {first['msg']}; restore the file from its last commit") from error
-    return models
+    return read_list(_RECORDS, path)
 
 
 def _order(model: LanguageModelRecord) -> tuple[object, ...]:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 from rich.console import Console
 
-from harness.campaign import Selection, measure, workplace
+from harness.campaign import Selection, measure
 from harness.record import Record
-from harness.specification import Hardware
 from harness.study_definition import Study
+from harness.workplace import Workplace
 
 
 def measured_or_exit(
-    study: Study,
-    selection: Selection,
-    where: tuple[Path, Path | None, Hardware, int],
-    committed: tuple[Record, ...],
+    study: Study, selection: Selection, place: Workplace, workers: int, committed: tuple[Record, ...]
 ) -> tuple[tuple[Record, ...], dict[str, str]]:
-    """Measure in (store, data, hardware, workers); name what failed; exit with status 130 on an interrupt."""
-    store, data, hardware, workers = where
+    """Measure; return records and what failed, why; exit with status 130 on an interrupt, 1 when it had to stop."""
     try:
-        measured = measure(study, selection, workplace(store, data, hardware), workers, committed)
+        measured = measure(study, selection, place, workers, committed)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted: what is done is kept; run the same command again to go on")
         raise typer.Exit(130) from None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from harness import baseline_evidence, language_model_evidence, options
+from harness import baseline_evidence, claim_history, language_model_evidence, options
 from harness.campaign import Selection, workplace
+from harness.claim_history import History
+from harness.claims import Verdict
 from harness.corpus.load import keep
 from harness.corpus.own_texts import own_texts
 from harness.measuring import exit_if, measured_or_exit
@@ -47,11 +51,10 @@ def own(  # noqa: PLR0913  (a command's parameters are its options)
     """
     from harness.report.page import render  # noqa: PLC0415
 
-    hardware = chosen_hardware(device, precision)
-    place = workplace(store, None, hardware)
+    place = workplace(store, None, chosen_hardware(device, precision))
     files = (texts,) if test is None else (texts, test)
     study, dataset = declare(context.obj, files, place, labels, language_model_texts)
-    records, failed = measured_or_exit(study, Selection(PROFILE), (store, None, hardware, workers), ())
+    records, failed = measured_or_exit(study, Selection(PROFILE), place, workers, ())
     exit_if(failed)
     inputs = own_report(study, dataset, records, place)
     page = render(inputs, output)
@@ -80,31 +83,52 @@ def own_report(study: Study, dataset: Dataset, records: tuple[Record, ...], plac
 
     folder = place.store.root
     path = folder / baseline_evidence.FILE
-    if not any(record.dataset == dataset for record in baseline_evidence.read(path)):
+    if {record.baseline for record in baseline_evidence.read(path) if record.dataset == dataset} != {*study.baselines}:
         baseline_evidence.write(measure_baselines(dataset, study.baselines, study.protocol, place.sources), path)
-    language_model_evidence.write(
-        language_model_evidence.collect(place.store, records), folder / language_model_evidence.FILE
-    )
+    models = language_model_evidence.collect(place.store, records)
+    language_model_evidence.write(models, folder / language_model_evidence.FILE, records)
     inputs = report_inputs(study, records, (), folder)
     baselines = tuple(record for record in inputs.baselines if record.dataset == dataset)  # a store may serve others
     title = f"Discriminative fine-tuning on {dataset.title}"
-    return replace(inputs, title=title, profiles={}, baselines=baselines)
+    return replace(inputs, title=title, profiles={}, baselines=baselines, history=_history(study, records))
+
+
+def _history(study: Study, records: Iterable[Record]) -> History:
+    """The committed one, and that the code which measured these records had the claims that it judges them by."""
+    names = tuple(claim.name for claim in study.claims)
+    committed = claim_history.read(options.RESULTS / claim_history.FILE)
+    return replace(committed, standing={record.environment.commit: names for record in records})
 
 
 def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
     """Say in lines what was found: the error at each decay, of the baselines, and what becomes of the claims."""
-    from harness.report.tables import bracketed, percent, points  # noqa: PLC0415
+    from harness.report.tables import bracketed, percent, rate_text  # noqa: PLC0415
 
     lines = [
-        f"decay {summary.family.decay:g}, base rate {summary.rate:g}: test error {percent(summary.test_error)} % "
+        f"decay {summary.family.decay:g}, base rate {rate_text(summary)}: test error {percent(summary.test_error)} % "
         f"{bracketed(summary.interval)}"
         for summary in inputs.summaries
-        if summary.finals and summary.rate is not None
     ]
+    if any(summary.on_edge for summary in inputs.summaries):
+        lines.append("† on the edge of the base rates that were tried: a better one may lie outside")
     for baseline in inputs.baselines:
-        error = sum(run.test_error for run in baseline.runs) / len(baseline.runs)
+        error = mean(run.test_error for run in baseline.runs)
         lines.append(f"{baseline.baseline.title}: test error {percent(error)} %")
-    for verdict in inputs.verdicts:
-        told = "" if verdict.difference is None else f", {points(verdict.difference)} "
-        lines.append(f"{verdict.outcome}{told}{bracketed(verdict.interval, signed=True)}: {verdict.claim.sentence}")
+    items, margin = inputs.records[0].result.test.items, inputs.protocol.margin
+    lines += [_told(verdict, items) for verdict in inputs.verdicts]
+    if items * margin < 1:
+        lines.append(
+            f"one of {items} test texts is {100 / items:.1f} points, more than the margin of {100 * margin:g}: "
+            "look at the interval with the texts, and give more of them (--test)"
+        )
     return tuple(lines)
+
+
+def _told(verdict: Verdict, items: int) -> str:
+    from harness.report.tables import bracketed, points  # noqa: PLC0415
+
+    interval, with_items = (bracketed(one, signed=True) for one in (verdict.interval, verdict.with_items))
+    return (
+        f"{verdict.outcome}: {verdict.claim.sentence} Difference {points(verdict.difference)} points, {interval} over "
+        f"seeds, {with_items} over seeds and the {items} test texts."
+    )

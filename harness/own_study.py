@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from statistics import mean
 
+from harness.corpus.splits import Labelled
 from harness.corpus.texts import CorpusError, RawTexts, content_digest, normalise
 from harness.published import Published
 from harness.specification import Dataset
@@ -29,14 +30,14 @@ def own_dataset(name: str, raw: RawTexts, labels: int, language_model_documents:
         language_model_documents: most documents that the language model reads.
 
     Raises:
-        CorpusError: when there are fewer than two classes or too few different texts.
+        CorpusError: when training has fewer than two classes, too few different texts, or fewer labels than classes;
+            when the test part is empty, or has a class that training has not.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "texts"
-    classes = tuple(sorted({label for _, label in (*raw.train, *(raw.test or ()))}))
-    if len(classes) < 2:
-        raise CorpusError(f"{name}: all texts are of class {', '.join(classes) or 'none'}. Give texts of two or more.")
     tested = {normalise(text) for text, _ in raw.test or ()}
-    usable = len({normalise(text) for text, _ in raw.train} - tested)
+    trained = {normalise(text): label for text, label in raw.train if normalise(text) not in tested}
+    classes, usable = tuple(sorted(set(trained.values()))), len(trained)
+    _check_classes(name, classes, raw.test, labels)
     if usable < FEWEST_TEXTS:
         raise CorpusError(
             f"{name}: {usable} different texts that are not test texts; a comparison needs {FEWEST_TEXTS} or more."
@@ -57,6 +58,20 @@ def own_dataset(name: str, raw: RawTexts, labels: int, language_model_documents:
         test=test,
         language_model_documents=language_model_documents if language_model_documents < training else None,
     )
+
+
+def _check_classes(name: str, classes: tuple[str, ...], test: Labelled | None, labels: int) -> None:
+    if len(classes) < 2:
+        raise CorpusError(f"{name}: all texts are of class {', '.join(classes) or 'none'}. Give texts of two or more.")
+    if labels < len(classes):
+        raise CorpusError(f"{name}: {labels} labels for {len(classes)} classes. Give one or more for each.")
+    if test is not None and not test:
+        raise CorpusError(f"{name}: there are no test texts. Give some, or no file of them.")
+    if unknown := sorted({label for _, label in test or ()} - set(classes)):
+        raise CorpusError(
+            f"{name}: test texts of class {', '.join(unknown)}, in training there are {', '.join(classes)}. Name the "
+            "classes alike in both files."
+        )
 
 
 def own_study(study: Study, dataset: Dataset, texts: Iterable[str]) -> Study:

@@ -158,9 +158,10 @@ def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Prot
 
 def _rank(selector: Selector, record: Record) -> float:
     """What the chosen decay has the lowest sum of; weights that are not finite have moved without bound."""
-    if selector.chosen_by in ("lowest error", "highest error"):
-        error = record.result.validation.error
-        return error if selector.chosen_by == "lowest error" else -error
+    if selector.chosen_by == "lowest error":
+        return record.result.validation.error
+    if selector.chosen_by in ("lowest test error", "highest test error"):
+        return record.result.test.error * (1 if selector.chosen_by == "lowest test error" else -1)
     moved = _value(replace(selector, measure="movement of the lowest layer"), record)
     distance = math.inf if moved is None else moved
     return distance if selector.chosen_by == "least movement" else -distance

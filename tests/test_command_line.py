@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tiny_study import MAIN, SCRATCH, Tiny, measured, tiny
 
-from harness import command_line, evidence
+from harness import evidence, language_model_evidence, measuring
 from harness.campaign import Measurement, Selection, planned
 from harness.command_line import main
 from harness.evidence import natural_key
@@ -240,7 +240,12 @@ def test_prune_takes_out_what_no_profile_plans_and_nothing_else(world: Tiny, com
     assert contents(tmp_path / "results") == before
     stale = world.cell(MAIN, base_rate=0.123, repetition=0)
     record = evidence.load(tmp_path / "results")[0]
-    evidence.export([replace(record, cell=cell_id(stale), specification=stale)], tmp_path / "results")
+    other = replace(record, cell=cell_id(stale), specification=stale, inputs=replace(record.inputs, start="another"))
+    evidence.export([other], tmp_path / "results")
+    path = tmp_path / "results" / language_model_evidence.FILE
+    models = language_model_evidence.read(path)
+    language_model_evidence.write([replace(models[0], start="another")], path, evidence.load(tmp_path / "results"))
+    assert len(language_model_evidence.read(path)) == len(models) + 1
     assert command("prune", *where).out == f"taken out: {cell_id(stale)}\n"
     assert {name: text for name, (text, _) in contents(tmp_path / "results").items()} == {
         name: text for name, (text, _) in before.items()
@@ -293,7 +298,7 @@ def test_a_damaged_line_of_evidence_is_named(world: Tiny, command: Command, tmp_
 def test_a_run_that_is_not_complete_says_why_and_exits_with_1(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, outcome: Measurement, line: str
 ) -> None:
-    monkeypatch.setattr(command_line, "measure", lambda *_: outcome)
+    monkeypatch.setattr(measuring, "measure", lambda *_: outcome)
     places = ("--store", tmp_path / "store", "--results", tmp_path / "none")
     said = command(verb, *places, *(("--output", tmp_path / "report") if verb == "reproduce" else ()))
     assert said.err == f"{line}\n"

@@ -53,6 +53,8 @@ def test_each_fine_tuned_model_that_records_start_from_is_found_once(store: Stor
         assert (model.dataset, model.recipe, model.implementation) == ("tiny-questions", "tiny", "torch")
         assert model.arm == TUNED
         assert model.commit == record.environment.commit
+        assert (model.device, model.precision) == ("cpu", "float32")
+        assert model.processor == record.environment.processor
         assert model.perplexity < model.perplexity_before
         assert TRAINING < model.tokens < 100 * TRAINING
         assert 0 < model.seconds < 60
@@ -64,7 +66,7 @@ def test_a_damaged_product_is_not_told_of(store: Store, records: tuple[Record, .
     path = other.product_path("0" * 64)
     path.parent.mkdir()
     path.write_bytes(store.products()[0].read_bytes()[:-1])
-    with pytest.raises(ValueError, match=str(path)):
+    with pytest.raises(EvidenceError, match=str(path)):
         collect(other, records)
 
 
@@ -75,10 +77,13 @@ def test_what_was_measured_first_stays_and_the_file_is_sorted(
     assert read(path) == ()
     models = sorted(collect(store, records), key=lambda model: model.repetition)
     tenth, second = (replace(models[0], repetition=number, start=f"{number}") for number in (10, 2))
-    write([tenth, models[1]], path)
-    write([replace(models[1], tokens_per_second=1.0), second], path)
+    started = [replace(records[0], inputs=replace(records[0].inputs, start=start)) for start in ("10", "2")]
+    write([tenth, models[1]], path, [*records, *started])
+    write([replace(models[1], tokens_per_second=1.0), second], path, [*records, *started])
     assert read(path) == (models[1], second, tenth)
     assert path.read_text().count("\n") == 5
+    write([], path, [*records, started[0]])
+    assert read(path) == (models[1], tenth)  # no record starts from the second any more
 
 
 def test_a_damaged_file_names_itself_and_the_remedy(tmp_path: Path) -> None:

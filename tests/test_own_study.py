@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from report.synthetic import ITEMS, cell, make_record
 from tiny_study import CLAIM, CODES, MAIN, PHRASES, RECIPE, run_here, tiny
 
 from harness import campaign
 from harness.command_line import main
 from harness.corpus.texts import CorpusError, RawTexts, content_digest
+from harness.own_command import conclusion
 from harness.own_study import own_dataset, own_study
+from harness.report.page import ReportInputs
 from harness.specification import Baseline
 from harness.study_definition import Study
 from study.__main__ import STUDY
@@ -61,11 +65,19 @@ def test_a_test_part_of_the_users_own_is_used_whole_and_its_texts_do_not_train()
         (RawTexts((), None), "few: all texts are of class none"),
         (RawTexts((*pairs(199), *pairs(199)), None), "few: 199 different texts .* needs 200"),
         (RawTexts(pairs(240), pairs(60)), "few: 180 different texts"),
+        (RawTexts(pairs(240), ()), "few: there are no test texts"),
+        (RawTexts(pairs(240), (("a", "Who"),)), "few: test texts of class Who, in training there are where, who"),
+        (RawTexts((*pairs(240), ("a", "x")), (("a", "x"),)), "few: test texts of class x, in training"),
     ],
 )
 def test_too_little_is_refused(raw: RawTexts, message: str) -> None:
     with pytest.raises(CorpusError, match=message):
         own_dataset("few", raw, 50, 120)
+
+
+def test_every_class_needs_a_label() -> None:
+    with pytest.raises(CorpusError, match="few: 1 labels for 2 classes"):
+        own_dataset("few", RawTexts(pairs(240), None), 1, 120)
 
 
 def test_the_recipe_is_that_for_the_length_of_the_texts(study: Study) -> None:
@@ -89,6 +101,19 @@ def test_the_real_study_asks_the_core_contrast_of_own_texts() -> None:
     (claim,) = STUDY.own.claims
     assert {side.decay for side in claim.selectors} == set(STUDY.own.decays)
     assert {side.arm for side in claim.selectors} == {STUDY.own.arm.name}
+
+
+def test_a_verdict_finer_than_a_test_text_is_warned_of(study: Study) -> None:
+    error = {1.0: 0.3, 2.6: 0.2}
+    records = tuple(
+        make_record(cell(decay=decay, arm=MAIN.name, repetition=n), error=error[decay])
+        for decay in error
+        for n in (0, 1)
+    )
+    claims = (replace(CLAIM, places=None),)
+    fine = ReportInputs(records, (), claims, replace(study.protocol, margin=0.0005), (), {})
+    assert conclusion(fine)[-1].startswith(f"one of {ITEMS} test texts is 0.1 points, more than the margin of 0.05: ")
+    assert "margin" not in conclusion(replace(fine, protocol=study.protocol))[-1]
 
 
 def test_from_a_file_to_a_page_and_again_without_measuring(
@@ -116,18 +141,24 @@ def test_from_a_file_to_a_page_and_again_without_measuring(
     write(pairs(220))
     status, said, _ = run()
     assert status == 0
-    lines = said[-5:]
-    assert [line.partition(":")[0].partition(",")[0] for line in lines[:3]] == ["decay 1", "decay 2.6", "TF-IDF"]
-    assert lines[3].endswith(CLAIM.sentence)
-    assert lines[4] == f"report: {(output / 'index.html').as_uri()}"
+    lines = said[said.index(next(line for line in said if line.startswith("decay 1,"))) :]
+    assert lines[1].startswith("decay 2.6, base rate ")
+    assert any(line.startswith("TF-IDF: test error ") for line in lines)
+    (verdict,) = (line for line in lines if CLAIM.sentence in line)
+    assert re.fullmatch(r"(held|failed|undecided): .* over seeds, .* over seeds and the 55 test texts\.", verdict)
+    assert "more than the margin" not in "".join(lines)  # 1.8 points, of 5
+    assert lines[-1] == f"report: {(output / 'index.html').as_uri()}"
     page = (output / "index.html").read_text(encoding="utf-8")
     assert "<h1>Discriminative fine-tuning on mine</h1>" in page
     assert "study run" not in page  # its cells are declared nowhere
+    assert "fastai" not in page.partition("<main")[0].partition("</header>")[0].partition("<h1>")[2]
+    glance = (output / "tables" / "at-a-glance.csv").read_text(encoding="utf-8")
+    assert "∗" not in glance  # the code that measured has the claim
     records = {path: path.stat().st_mtime_ns for path in (store / "records").rglob("*.json")}
     assert len(records) == 8
 
     status, again, _ = run()
-    assert (status, again[-5:]) == (0, lines)
+    assert (status, again[-len(lines) :]) == (0, lines)
     assert {path: path.stat().st_mtime_ns for path in (store / "records").rglob("*.json")} == records
     assert (output / "index.html").read_text(encoding="utf-8") == page
 

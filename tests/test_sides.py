@@ -167,8 +167,6 @@ def test_another_implementation_may_choose_the_decay_that_is_read():
     side = replace(own, chosen_with="torch")
     assert read(own, [*torch, *fastai]) == dict.fromkeys(range(4), 0.3)
     assert read(side, [*torch, *fastai]) == dict.fromkeys(range(4), 0.4)
-    assert read(replace(own, chosen_by="highest error"), [*torch, *fastai]) == dict.fromkeys(range(4), 0.4)
-    assert read(replace(side, chosen_by="highest error"), [*torch, *fastai]) == dict.fromkeys(range(4), 0.3)
     assert read(side, [*torch[:-1], *fastai]) == {}
     assert read(side, torch) == {}
     read_from = families(side, PLACE)
@@ -204,6 +202,20 @@ def test_of_several_decays_that_whose_lowest_layer_moves_least_or_most_may_be_re
     assert read(replace(side, chosen_by="most movement"), records) == dict.fromkeys(range(4), 0.40)
     assert read(replace(side, chosen_by="most movement", decay=(1.0, 2.6)), records) == dict.fromkeys(range(4), 0.30)
     assert read(replace(side, chosen_by="least movement"), records[:-1]) == {}
+
+
+def test_of_several_decays_that_with_the_lowest_or_highest_test_error_may_be_read():
+    """Their validation errors are in the other order."""
+    pairs = ((1.0, 0.1, 0.4), (2.6, 0.2, 0.3))
+    records = []
+    for decay, test, validation in pairs:
+        for record in finals([test] * 4, decay=decay):
+            other = replace(record.result, validation=replace(record.result.validation, error=validation))
+            records.append(replace(record, result=other))
+    side = replace(SIDE, decay=(1.0, 2.6))
+    assert read(side, records) == dict.fromkeys(range(4), 0.2)
+    assert read(replace(side, chosen_by="lowest test error"), records) == dict.fromkeys(range(4), 0.1)
+    assert read(replace(side, chosen_by="highest test error"), records) == dict.fromkeys(range(4), 0.2)
 
 
 def test_the_area_is_that_of_validation_errors_over_all_rates_that_were_tuned():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.corpus.cache import exclusive, set_aside, write_atomically
-from harness.corpus.readers import READERS, Reader
+from harness.corpus.readers import READERS
 from harness.corpus.sources import Origin, Sources, find
 from harness.corpus.texts import CorpusError, RawTexts, content_digest, from_lines, to_lines
 from harness.specification import Dataset
@@ -23,14 +23,11 @@ def load(dataset: Dataset, sources: Sources) -> RawTexts:
     Raises:
         CorpusError: when no source has the texts, or the first that has them holds damaged or other texts.
     """
-    reader = READERS.get(dataset.reader)
-    if reader is None:
-        raise CorpusError(f"{dataset.name}: unknown reader {dataset.reader!r}; there are {', '.join(READERS)}.")
     path = _kept(dataset.digest, sources)
     with exclusive(path):
         raw = _read_kept(path, dataset.digest)
         if raw is None:
-            raw = _read_source(dataset, reader, sources)
+            raw = _read_source(dataset, sources)
             _keep(path, raw)
     _check_classes(dataset, raw)
     return raw
@@ -53,7 +50,13 @@ def _kept(digest: str, sources: Sources) -> Path:
     return sources.cache / "texts" / f"{digest}.jsonl.gz"
 
 
-def _read_source(dataset: Dataset, reader: Reader[RawTexts], sources: Sources) -> RawTexts:
+def _read_source(dataset: Dataset, sources: Sources) -> RawTexts:
+    reader = READERS.get(dataset.reader)
+    if reader is None:
+        raise CorpusError(
+            f"{dataset.name}: unknown reader {dataset.reader!r}; there are {', '.join(READERS)}. Texts of a file of "
+            "your own are in the cache once `study own` has read it."
+        )
     origin = find(dataset.reader, reader, sources)
     raw = reader.parse(origin.files)
     _check_digest(dataset, raw, origin)

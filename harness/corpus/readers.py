@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from harness.corpus import formats, own_texts, wikipedia
+from harness.corpus import formats, wikipedia
 from harness.corpus.texts import RawTexts
 
 Content = TypeVar("Content")
@@ -70,8 +70,6 @@ READERS: dict[str, Reader[RawTexts]] = {
         (f"{_AG_NEWS_ADDRESS}/dev.tsv", f"{_AG_NEWS_ADDRESS}/test.tsv"),
         formats.tab_separated,
     ),
-    # A user's own: the command that reads them puts them into the cache, where they are found first.
-    "own-texts": Reader((("own/texts.csv",),), None, (), own_texts.own_texts),
 }
 
 _GITHUB = "https://codeload.github.com"

@@ -14,7 +14,7 @@ from typing import get_args
 import numpy as np
 
 from harness.claim_history import Ages
-from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Outcome, Protocol, Verdict, without_labels
+from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Outcome, Protocol, Selector, Verdict, without_labels
 from harness.record import Record
 from harness.report.baselines import baseline_numbers
 from harness.report.beside_published import Kept, Repeated
@@ -198,7 +198,14 @@ def _told(verdict: Verdict) -> str:
     """Name the sides of the contrast that is told, where the claim has several."""
     if not verdict.claim.also or verdict.outcome == "no data":
         return ABSENT
-    return " against ".join(f"{side.arm} at {side.decay:g}" for side in verdict.claim.contrasts[verdict.contrast])
+    return " against ".join(map(_named, verdict.claim.contrasts[verdict.contrast]))
+
+
+def _named(side: Selector) -> str:
+    if not isinstance(side.decay, tuple):
+        return f"{side.arm} at {side.decay:g}"
+    chooser = f" of {side.chosen_with}" if side.chosen_with else ""
+    return f"{side.arm} of {side.implementation} at the decay with the {side.chosen_by}{chooser}"
 
 
 def _side(interval: Interval | None) -> str:

@@ -28,7 +28,7 @@ from harness.report.at_a_glance import at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
 from harness.report.gallery import Plate, gallery
-from harness.report.language_models import Group, language_model_groups, language_models_table
+from harness.report.language_models import Group, Like, language_model_groups, language_models_table
 from harness.report.listings import (
     cells_table,
     claims_table,
@@ -114,7 +114,7 @@ class ReportInputs:
         return starts(self.summaries, self.products)
 
     @cached_property
-    def language_model_groups(self) -> tuple[Group, ...]:
+    def language_model_groups(self) -> Mapping[Like, Group]:
         """The language models that records start from."""
         return language_model_groups(self.records, self.language_models)
 
@@ -172,7 +172,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
         "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
         "pretraining": pretraining_table(inputs.starts, titles),
         "tokens": tokens_table(inputs.starts, titles),
-        "language-models": language_models_table(inputs.language_model_groups),
+        "language-models": language_models_table(inputs.language_model_groups.values()),
         "variance": variance_table(spreads(inputs.records, summaries), titles),
         "claims": claims_table(verdicts, inputs.history),
         "coverage": coverage_table(inputs.coverage, titles),

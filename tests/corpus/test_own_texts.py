@@ -12,14 +12,20 @@ from harness.corpus.own_texts import own_texts
 from harness.corpus.texts import CorpusError, RawTexts
 
 PAIRS = (("It works, mostly.", "good"), ('Two\nlines, "quoted"', "bad"), ("x" * 200_000, "7"))
+ONE_LINE = (PAIRS[0], ('"An opening quote', "bad"), PAIRS[2])  # what TSV can hold
 
 
-def table(path: Path, delimiter: str) -> Path:
+def commas(path: Path) -> Path:
     """The texts among other columns, as a spreadsheet saves them: with a byte order mark."""
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
-        writer = csv.writer(stream, delimiter=delimiter)
+        writer = csv.writer(stream)
         writer.writerow(["label", "id", "text"])
         writer.writerows([f" {label} ", number, text] for number, (text, label) in enumerate(PAIRS))
+    return path
+
+
+def tabs(path: Path) -> Path:
+    path.write_text("".join(f"{label}\t{text}\n" for text, label in (("text", "label"), *ONE_LINE)), encoding="utf-8")
     return path
 
 
@@ -31,10 +37,9 @@ def objects(path: Path) -> Path:
 
 def test_all_kinds_of_files_give_the_same_texts(tmp_path: Path) -> None:
     limit = csv.field_size_limit()
-    expected = RawTexts(PAIRS, None)
-    assert own_texts((table(tmp_path / "a.csv", ","),)) == expected
-    assert own_texts((table(tmp_path / "a.tsv", "\t"),)) == expected
-    assert own_texts((objects(tmp_path / "a.jsonl"),)) == expected
+    assert own_texts((commas(tmp_path / "a.CSV"),)) == RawTexts(PAIRS, None)
+    assert own_texts((objects(tmp_path / "a.jsonl"),)) == RawTexts(PAIRS, None)
+    assert own_texts((tabs(tmp_path / "a.tsv"),)) == RawTexts(ONE_LINE, None)
     assert csv.field_size_limit() == limit
 
 
@@ -47,17 +52,22 @@ def test_a_second_file_is_the_test_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"review,label\nGood,1\n", r"a\.csv, line 1: no column text; columns are: review, label\."),
-        ("a.csv", b"", r"a\.csv, line 1: no column text and no column label; columns are: none\."),
-        ("a.csv", b"text,label\nGood,1\n ,1\n", r"a\.csv, line 3: no text\. Remove"),
-        ("a.csv", b"text,label\nGood\n", r"a\.csv, line 2: no label\. Remove"),
-        ("a.tsv", b"text\tlabel\nGood\t \n", r"a\.tsv, line 2: no label"),
-        ("a.csv", b'text,label\n"Good,1\n', r"a\.csv: unexpected end of data\. Save it"),
+        ("a.csv", b"review,label\nGood,1\n", r"a\.csv, line 1: no columns called text; columns are: review, label\."),
+        ("a.csv", b"", r"a\.csv, line 1: no columns called text; columns are: none\."),
+        ("a.csv", b"text,label,text\nGood,1,2\n", r"a\.csv, line 1: 2 columns called text"),
+        ("a.csv", b"text,label\nGood,1\n ,1\n", r"a\.csv, line 3: the text is ' '\. Remove"),
+        ("a.csv", b"text,label\nGood\n", r"a\.csv, line 2: the label is missing\."),
+        ("a.csv", b"text,label\nGood,1\nGood, but long,1\n", r"a\.csv, line 3: more fields than columns\. Put"),
+        ("a.tsv", b"text\tlabel\nGood\tbut\t1\n", r"a\.tsv, line 2: more fields than columns\. Remove tabs"),
+        ("a.tsv", b"text\tlabel\nGood\t \n", r"a\.tsv, line 2: the label is ' '\."),
+        ("a.csv", b'text,label\nGood,1\n"Good,1\n', r"a\.csv, near line 3: unexpected end of data\. Put"),
         ("a.csv", b"text,label\ncaf\xe9,1\n", r"a\.csv: .*codec.*Save it in UTF-8"),
         ("a.jsonl", b'{"text": "Good", "label": "1"}\n{"text": "Go\n', r"a\.jsonl, line 2: not JSON"),
         ("a.jsonl", b"[1]\n", r"a\.jsonl, line 1: not a JSON object"),
-        ("a.jsonl", b'{"text": 3, "label": "1"}\n', r"a\.jsonl, line 1: no text"),
-        ("a.jsonl", b'{"text": "Good"}\n', r"a\.jsonl, line 1: no label"),
+        ("a.jsonl", b'{"text": 3, "label": "1"}\n', r"a\.jsonl, line 1: the text is 3\."),
+        ("a.jsonl", b'{"text": "\\ud83d", "label": "1"}\n', r"a\.jsonl, line 1: .*surrogates.*Correct the text"),
+        ("a.jsonl", b'{"text": "Good", "label": 1.0}\n', r"a\.jsonl, line 1: the label is 1\.0\. .*whole number"),
+        ("a.jsonl", b'{"text": "Good"}\n', r"a\.jsonl, line 1: the label is missing"),
         ("a.xlsx", b"PK", r"a\.xlsx: not a kind of file .*\.csv, \.tsv, \.jsonl"),
     ],
 )
