@@ -150,8 +150,8 @@ def from_json(text: str, origin: str | Path) -> Record:
     """Parse and validate one record.
 
     Raises:
-        InvalidRecord: when the text is not a record of this schema, or its test error is not that of the items it says
-            were right; the message names ``origin``.
+        InvalidRecord: when the text is not a record of this schema, its test error is not that of the items it says
+            were right, or its validation error is not that of the last epoch; the message names ``origin``.
     """
     try:
         record: Record = _RECORD.validate_json(text)
@@ -161,6 +161,12 @@ def from_json(text: str, origin: str | Path) -> Record:
         raise InvalidRecord(f"{origin}: not a valid record: {place}: {first['msg']}") from error
     if record.schema != SCHEMA:
         raise InvalidRecord(f"{origin}: record schema {record.schema}, this version reads schema {SCHEMA}")
+    validation = record.result.validation.error
+    last = record.result.epochs[-1].validation_error if record.result.epochs else validation
+    if abs(validation - last) > ROUNDING:
+        raise InvalidRecord(
+            f"{origin}: not a valid record: result.validation.error is {validation:g}, its last epoch says {last:g}"
+        )
     test, right = record.result.test, _right_items(record.result)
     if right is None or abs(test.error - (1 - right / test.items)) > ROUNDING:
         counted = "nothing readable" if right is None else f"{right} of {test.items} items right"
