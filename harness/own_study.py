@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from statistics import mean
 
-from harness.corpus.splits import Labelled
 from harness.corpus.texts import CorpusError, RawTexts, content_digest, normalise
 from harness.published import Published
 from harness.specification import Dataset
@@ -31,13 +30,16 @@ def own_dataset(name: str, raw: RawTexts, labels: int, language_model_documents:
 
     Raises:
         CorpusError: when training has fewer than two classes, too few different texts, or fewer labels than classes;
-            when the test part is empty, or has a class that training has not.
+            when the test part is empty, or a class has no text to train on.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "texts"
     tested = {normalise(text) for text, _ in raw.test or ()}
-    trained = {normalise(text): label for text, label in raw.train if normalise(text) not in tested}
+    trained: dict[str, str] = {}  # of texts that repeat, the first counts, as when they are split
+    for text, label in raw.train:
+        if normalise(text) not in tested:
+            trained.setdefault(normalise(text), label)
     classes, usable = tuple(sorted(set(trained.values()))), len(trained)
-    _check_classes(name, classes, raw.test, labels)
+    _check_classes(name, classes, raw, labels)
     if usable < FEWEST_TEXTS:
         raise CorpusError(
             f"{name}: {usable} different texts that are not test texts; a comparison needs {FEWEST_TEXTS} or more."
@@ -60,17 +62,17 @@ def own_dataset(name: str, raw: RawTexts, labels: int, language_model_documents:
     )
 
 
-def _check_classes(name: str, classes: tuple[str, ...], test: Labelled | None, labels: int) -> None:
+def _check_classes(name: str, classes: tuple[str, ...], raw: RawTexts, labels: int) -> None:
     if len(classes) < 2:
         raise CorpusError(f"{name}: all texts are of class {', '.join(classes) or 'none'}. Give texts of two or more.")
     if labels < len(classes):
         raise CorpusError(f"{name}: {labels} labels for {len(classes)} classes. Give one or more for each.")
-    if test is not None and not test:
+    if raw.test is not None and not raw.test:
         raise CorpusError(f"{name}: there are no test texts. Give some, or no file of them.")
-    if unknown := sorted({label for _, label in test or ()} - set(classes)):
+    if unknown := sorted({label for _, label in (*raw.train, *(raw.test or ()))} - set(classes)):
         raise CorpusError(
-            f"{name}: test texts of class {', '.join(unknown)}, in training there are {', '.join(classes)}. Name the "
-            "classes alike in both files."
+            f"{name}: class {', '.join(unknown)} has no text to train on that is not a test text and repeats none of "
+            f"another class; the others are {', '.join(classes)}. Name classes alike everywhere, or remove these texts."
         )
 
 

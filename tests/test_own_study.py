@@ -66,8 +66,10 @@ def test_a_test_part_of_the_users_own_is_used_whole_and_its_texts_do_not_train()
         (RawTexts((*pairs(199), *pairs(199)), None), "few: 199 different texts .* needs 200"),
         (RawTexts(pairs(240), pairs(60)), "few: 180 different texts"),
         (RawTexts(pairs(240), ()), "few: there are no test texts"),
-        (RawTexts(pairs(240), (("a", "Who"),)), "few: test texts of class Who, in training there are where, who"),
-        (RawTexts((*pairs(240), ("a", "x")), (("a", "x"),)), "few: test texts of class x, in training"),
+        (RawTexts(pairs(240), (("a", "Who"),)), "few: class Who has no text .* the others are where, who"),
+        (RawTexts((*pairs(240), ("a", "x")), (("a", "x"),)), "few: class x has no text to train on"),
+        (RawTexts((*pairs(240), ("a", "x")), (("a", "who"),)), "few: class x has no text to train on"),
+        (RawTexts((*pairs(240), (pairs(1)[0][0], "x")), None), "few: class x has no text to train on"),
     ],
 )
 def test_too_little_is_refused(raw: RawTexts, message: str) -> None:
