@@ -254,6 +254,28 @@ CLAIMS = (
         places=COMPACT_PLACES,
         question="directions",
     ),
+    Claim(
+        "discriminative-beats-uniform-language-model",
+        "In the fine-tuning of the language model too, discriminative rates (decay 2.6) lead full ULMFiT to a lower "
+        "test error than a uniform rate.",
+        "superior",
+        _ULMFIT,
+        replace(_ULMFIT, arm="lm-decay-1"),
+        MARGIN,
+        places=COMPACT_PLACES,
+        question="language model",
+    ),
+    Claim(
+        "the-tied-weights-belong-to-either-end",
+        "Full ULMFiT has the same test error, within the margin, when the language model's embedding, which is its "
+        "decoder too, is fine-tuned at the lowest rate as when at the highest.",
+        "equivalent",
+        replace(_ULMFIT, arm="lm-tied-low"),
+        _ULMFIT,
+        MARGIN,
+        places=COMPACT_PLACES,
+        question="language model",
+    ),
     *(
         Claim(
             f"more-pre-training-helps-{part}",
