@@ -3,51 +3,58 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from harness.claim_history import Ages
-from harness.claims import Place, Verdict
+from harness.claims import Family, Place, Verdict
+from harness.report.edges import EDGE, on_edge
 from harness.report.tables import ABSENT, Column, Table, bracketed, points
 
 OLDER = "∗"  # not all of a verdict's records are known to be younger than its claim
-Judged = tuple[Verdict, Ages]
+Judged = tuple[Verdict, Ages, bool]  # and whether a chosen rate lies on the edge of the grid
 
 
-def at_a_glance(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str]) -> Table:
+def at_a_glance(
+    verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], edges: Collection[Family]
+) -> Table:
     """Build one row for each claim, with its verdicts by collection; ``aged`` has the ages of each verdict's records.
+
+    ``edges`` are the families whose chosen rate lies on the edge of the grid.
 
     Claims of one sentence, each about data sets of its own, share a row. A column is headed by the data set and recipe
     that most verdicts of the collection are about; verdicts about others name theirs.
     """
-    collections = _collections(verdicts, titles)
+    collections = collections_of(
+        {verdict.dataset: titles.get(verdict.dataset, verdict.dataset) for verdict in verdicts}
+    )
     main = {head: _main_place(verdicts, collections, head) for head in sorted(set(collections.values()))}
-    judged = list(zip(verdicts, aged, strict=True))
+    judged = [(verdict, age, on_edge(verdict, edges)) for verdict, age in zip(verdicts, aged, strict=True)]
     rows = []
     for sentence in dict.fromkeys(verdict.claim.sentence for verdict in verdicts):
-        own = [pair for pair in judged if pair[0].claim.sentence == sentence]
-        by_head = {head: [pair for pair in own if collections[pair[0].dataset] == head] for head in main}
+        own = [one for one in judged if one[0].claim.sentence == sentence]
+        by_head = {head: [one for one in own if collections[one[0].dataset] == head] for head in main}
         rows.append((sentence, *(_cell(found, main[head], head, titles) for head, found in by_head.items())))
     headings = (f"{titles.get(dataset, dataset)} ({recipe})" for dataset, recipe in main.values())
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
         "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
-        "or not higher is claimed, the interval is a 90 % t interval. Of several contrasts that which speaks least for "
-        "the claim is told, with an interval that is not adjusted. "
-        f"{OLDER}: not all records are known to be younger than the claim as it is now. {ABSENT}: no verdict yet, "
+        "or not higher is claimed, the interval is a 90 % t interval; to fail takes a wider one, of 95 %. "
+        "Of several contrasts that which speaks least for the claim is told, with an interval that is not adjusted. "
+        f"{OLDER}: not all records are known to be younger than the claim as it is now. {EDGE}: a side whose decay the "
+        f"claim names was judged at a base rate on the edge of the grid. {ABSENT}: no verdict yet, "
         "records are missing. Empty: not claimed."
     )
     return Table(caption, (Column("Claim"), *map(Column, headings)), tuple(rows))
 
 
-def _collections(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> dict[str, str]:
+def collections_of(titles: Mapping[str, str]) -> dict[str, str]:
     """By data set, the shortest of all titles, each up to its first comma, whose words its own title begins with."""
-    names = {verdict.dataset: titles.get(verdict.dataset, verdict.dataset) for verdict in verdicts}
-    heads = sorted({title.partition(",")[0] for title in names.values()}, key=len)
+    heads = sorted({title.partition(",")[0] for title in titles.values()}, key=len)
 
     def begins(title: str, head: str) -> bool:
         return title == head or title.startswith((f"{head} ", f"{head},"))
 
-    return {dataset: next(head for head in heads if begins(title, head)) for dataset, title in names.items()}
+    return {dataset: next(head for head in heads if begins(title, head)) for dataset, title in titles.items()}
 
 
 def _main_place(verdicts: Sequence[Verdict], collections: Mapping[str, str], head: str) -> Place:
@@ -57,20 +64,20 @@ def _main_place(verdicts: Sequence[Verdict], collections: Mapping[str, str], hea
 
 def _cell(judged: Sequence[Judged], main: Place, head: str, titles: Mapping[str, str]) -> str:
     """Tell the verdict about the main place first; the others, if any has data, say how their place differs from it."""
-    if all(verdict.outcome == "no data" for verdict, _ in judged):
+    if all(verdict.outcome == "no data" for verdict, *_ in judged):
         return ABSENT if judged else ""
     told = []
-    for verdict, age in sorted(judged, key=lambda pair: (pair[0].dataset, pair[0].recipe) != main):
+    for verdict, age, edge in sorted(judged, key=lambda one: (one[0].dataset, one[0].recipe) != main):
         title = titles.get(verdict.dataset, verdict.dataset)
         words = [title.removeprefix(head).strip(" ,") or title] if verdict.dataset != main[0] else []
         words += [verdict.recipe] if verdict.recipe != main[1] else []
-        told.append(f"{', '.join(words)}: {_entry(verdict, age)}" if words else _entry(verdict, age))
+        told.append(f"{', '.join(words)}: {_entry(verdict, age, edge)}" if words else _entry(verdict, age, edge))
     return "; ".join(told)
 
 
-def _entry(verdict: Verdict, age: Ages) -> str:
+def _entry(verdict: Verdict, age: Ages, edge: bool) -> str:
     if verdict.outcome == "no data":
         return ABSENT
     interval = bracketed(verdict.interval, signed=True).replace(" ", "\N{NO-BREAK SPACE}")
-    older = "" if age.all_later else OLDER
-    return f"{verdict.outcome}\N{NO-BREAK SPACE}{points(verdict.difference)} {interval}{older}"
+    marks = f"{EDGE if edge else ''}{'' if age.all_later else OLDER}"
+    return f"{verdict.outcome}\N{NO-BREAK SPACE}{points(verdict.difference)} {interval}{marks}"

@@ -45,20 +45,21 @@ def _row(record: BaselineRecord) -> tuple[str, ...]:
 
 
 def baseline_numbers(baselines: Sequence[BaselineRecord], summaries: Sequence[Summary]) -> dict[str, Value]:
-    """For each data set the linear model and the fine-tuned family with the lowest mean test error."""
+    """For each data set with both the linear model and the fine-tuned family with the lowest mean test error."""
     best: dict[str, tuple[float, BaselineRecord]] = {}
-    for record in baselines:
+    fine_tuned = {summary.family.dataset for summary in summaries if summary.finals}
+    for record in (record for record in baselines if record.dataset.name in fine_tuned):
         error = float(np.mean([run.test_error for run in record.runs]))
         best[record.dataset.name] = min(best.get(record.dataset.name, (error, record)), (error, record), key=_error)
     found: dict[str, Value] = {"baselines": tuple(f"baseline/{name}" for name in best)}
     for name, (error, record) in best.items():
-        tuned = [s.test_error for s in summaries if s.family.dataset == name and s.test_error is not None]
+        lowest = min(s.test_error for s in summaries if s.family.dataset == name and s.test_error is not None)
         found |= {
             f"baseline/{name}/title": record.dataset.title,
             f"baseline/{name}/model": record.baseline.title,
             f"baseline/{name}/error": percent(error),
-            f"baseline/{name}/fine-tuned": percent(min(tuned, default=None)),
-            f"baseline/{name}/linear-lower": int(error < min(tuned, default=0.0)),
+            f"baseline/{name}/fine-tuned": percent(lowest),
+            f"baseline/{name}/linear-lower": int(error < lowest),
         }
     return found
 

@@ -18,7 +18,7 @@ from harness.statistics import PairedDifference
 
 @dataclass(frozen=True)
 class Contrast:
-    """A family's difference to its uniform rate; ``equally_tuned`` says that both chose from the same base rates."""
+    """A family's difference to its uniform rate; ``equally_tuned``: both chose, and from the same base rates."""
 
     summary: Summary
     difference: PairedDifference
@@ -32,7 +32,8 @@ def contrasts_to_uniform(summaries: Sequence[Summary]) -> tuple[Contrast, ...]:
         difference = difference_to_uniform(summary, summaries)
         uniform = find(summaries, replace(summary.family, decay=UNIFORM))
         if difference is not None and uniform is not None:
-            found.append(Contrast(summary, difference, summary.tried == uniform.tried))
+            equally_tuned = len(summary.tried) > 1 and summary.tried == uniform.tried
+            found.append(Contrast(summary, difference, equally_tuned))
     return tuple(found)
 
 
@@ -40,7 +41,7 @@ def contrasts_to_uniform(summaries: Sequence[Summary]) -> tuple[Contrast, ...]:
 def forest(summaries: Sequence[Summary], margin: float, titles: Mapping[str, str]) -> Figure | None:
     """Draw the mean differences with 95 % BCa intervals in points, a row each, grouped by dataset, over ±margin.
 
-    ``margin`` is an error fraction. Hollow points were not tuned over the same base rates as their uniform.
+    ``margin`` is an error fraction. Hollow points and their uniform did not both choose from the same base rates.
     """
     contrasts = contrasts_to_uniform(summaries)
     if not contrasts:

@@ -15,7 +15,7 @@ from harness.report.beside_figure import beside_published
 from harness.report.beside_published import Repeated
 from harness.report.every_rate import every_rate
 from harness.report.forest import forest
-from harness.report.low_shot import label_budgets, low_shot
+from harness.report.low_shot import ALL, Budgets, label_budgets, low_shot
 from harness.report.pretraining import Start, error_against_tokens
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, swept_arm
 from harness.report.tuning import sensitivity, tuning_heat_map
@@ -112,7 +112,7 @@ def _comparing_plates(
     swept: Sequence[Summary], summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str]
 ) -> tuple[Plate, ...]:
     """Compare decays and label budgets over the datasets."""
-    arm = swept[0].family.arm if swept else "no arm"
+    arm, budgets = swept[0].family.arm if swept else "no arm", label_budgets(summaries, titles)
     return (
         Plate(
             "error-against-decay",
@@ -126,18 +126,24 @@ def _comparing_plates(
             "differences-to-uniform",
             "Differences in test error to the uniform rate, all arms, paired by seed: means and 95 % BCa intervals, "
             "which are not adjusted for their number; below 0 the decay has the lower error. The band is the "
-            "equivalence margin. Hollow points chose from other base rates than their uniform.",
+            "equivalence margin. Hollow points and their uniform did not both choose from the same base rates: they "
+            "ran at rates that were given.",
             forest(summaries, protocol.margin, titles),
             "an arm with final repetitions at decay 1 and at another",
         ),
         Plate(
             "low-shot",
-            "Test error against the number of labels, on data sets that differ in nothing else, at the uniform rate "
-            "and decay 2.6: means over the final seeds, 95 % t intervals. All: however many there are, not to scale.",
-            low_shot(label_budgets(summaries, titles)),
+            "Test error against the number of labels, on data sets that differ in nothing else, of arms that ran with "
+            "several: means over the final seeds, each tuned, 95 % t intervals."
+            + (" All: however many there are, not to scale." if _with_all(budgets) else ""),
+            low_shot(budgets),
             "two data sets that differ only in their number of labels",
         ),
     )
+
+
+def _with_all(budgets: Sequence[Budgets]) -> bool:
+    return any(labels == ALL for budget in budgets for labels, _ in budget.points)
 
 
 def _rates_plate(grids: Mapping[Family, Grid], titles: Mapping[str, str]) -> Plate:

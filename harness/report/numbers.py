@@ -13,40 +13,42 @@ from typing import get_args
 
 import numpy as np
 
-from harness.claim_history import Ages
-from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Outcome, Protocol, Selector, Verdict, without_labels
+from harness.claims import Protocol, Verdict
 from harness.record import Record
+from harness.report.at_a_glance import collections_of
 from harness.report.baselines import baseline_numbers
 from harness.report.beside_published import Kept, Repeated
 from harness.report.language_models import language_model_numbers
-from harness.report.listings import commit_text, later_text
+from harness.report.listings import commit_text
+from harness.report.near_rates import near_rate_numbers
 from harness.report.page import ReportInputs
 from harness.report.same_rates import same_rates_table
 from harness.report.summaries import Summary
 from harness.report.sweeps import sweep_numbers, tuning_numbers
-from harness.report.tables import ABSENT, Value, bracketed, p_value, percent, points
+from harness.report.tables import ABSENT, Value, p_value, percent
 from harness.report.tuning_budget import choice_numbers
+from harness.report.verdict_numbers import age_numbers, verdict_numbers
 from harness.sample_size import MOST_PAIRS, POWER
 from harness.specification import Recipe, ShippedModel
-from harness.statistics import RESAMPLES, Interval, expanded_level, smallest_sign_flip_p
+from harness.statistics import RESAMPLES, expanded_level, smallest_sign_flip_p
 from harness.variance import crossed_errors
 from harness.verdicts import SIGNIFICANCE, largest_family
-
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 def numbers(inputs: ReportInputs) -> dict[str, Value]:
     """Map names to texts, counts and lists of names, sorted by name; errors are in percent, differences in points."""
     records, protocol, summaries, verdicts = inputs.records, inputs.protocol, inputs.summaries, inputs.verdicts
+    unshipped = _without_shipped_model(records)
     found = (
         _study_numbers(summaries, records, protocol)
         | _environment_numbers(records)
         | _protocol_numbers(protocol, verdicts)
-        | _verdict_numbers(verdicts, inputs.titles)
-        | _age_numbers(inputs.ages, verdicts)
+        | verdict_numbers(verdicts, inputs.titles, inputs.edges, unshipped)
+        | age_numbers(inputs.ages, verdicts)
         | _spread_numbers(summaries)
         | _recipe_numbers(records)
-        | sweep_numbers(summaries)
+        | sweep_numbers(summaries, unshipped)
+        | near_rate_numbers(inputs.near_rates, inputs.titles)
         | tuning_numbers(records, protocol)
         | baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
@@ -75,24 +77,48 @@ def _study_numbers(summaries: Sequence[Summary], records: Sequence[Record], prot
     crossed = sum(record.specification.recipe.crossing is not None for record in records)
     records = [record for record in records if record.specification.recipe.crossing is None]
     implementations = Counter(record.specification.implementation for record in records)
+    tuning = [record for record in records if record.specification.repetition in protocol.tuning_repetitions]
+    titles = {record.specification.dataset.name: record.specification.dataset.title for record in records}
+    told = {record.cell for summary in summaries for record in summary.finals} | {record.cell for record in tuning}
+    elsewhere = [record for record in records if record.cell not in told]
     return {
         "study/cells": len(records),
         "study/cells/crossed": crossed,
-        "study/cells/tuning": sum(r.specification.repetition in protocol.tuning_repetitions for r in records),
+        "study/cells/tuning": len(tuning),
         "study/cells/final": sum(len(summary.finals) for summary in summaries),
+        "study/cells/other-rates": len(elsewhere),
         "study/cells/diverged": sum(record.result.outcome == "diverged" for record in records),
-        "study/cells/diverged/final": sum(
-            record.result.outcome == "diverged" for summary in summaries for record in summary.finals
-        ),
+        "study/cells/diverged/tuning": sum(record.result.outcome == "diverged" for record in tuning),
+        "study/cells/diverged/final": sum(summary.diverged for summary in summaries),
+        "study/cells/diverged/other-rates": sum(record.result.outcome == "diverged" for record in elsewhere),
         "study/cells/torch": implementations["torch"],
         "study/cells/fastai": implementations["fastai"],
         "study/families": len(summaries),
         "study/datasets": _distinct(record.specification.dataset.title for record in records),
         "study/datasets/count": len({record.specification.dataset.name for record in records}),
-        "study/datasets/texts": len({without_labels(record.specification.dataset) for record in records}),
+        "study/datasets/collections": len(set(collections_of(titles).values())),
+        "study/grids": _grids(summaries),
         "study/core-hours": f"{hours:.1f}",
         "study/largest-ratio-error": f"{max((r.result.rates.largest_ratio_error for r in records), default=0.0):.1e}",
     }
+
+
+def _grids(summaries: Iterable[Summary]) -> str:
+    """From where to where base rates were tried, with the recipes that share each range."""
+    rates: dict[str, set[float]] = {}
+    for summary in summaries:
+        if len(summary.tried) > 1:
+            rates.setdefault(summary.family.recipe, set()).update(summary.tried)
+    recipes: dict[tuple[float, float], list[str]] = {}
+    for recipe, tried in sorted(rates.items()):
+        recipes.setdefault((min(tried), max(tried)), []).append(recipe)
+    return " and ".join(f"{low:g} to {high:g} ({', '.join(names)})" for (low, high), names in sorted(recipes.items()))
+
+
+def _without_shipped_model(records: Iterable[Record]) -> frozenset[str]:
+    """The recipes in ``records`` that start from no shipped language model, by name."""
+    recipes = (record.specification.recipe for record in records)
+    return frozenset(recipe.name for recipe in recipes if not isinstance(recipe.general, ShippedModel))
 
 
 def _environment_numbers(records: Iterable[Record]) -> dict[str, Value]:
@@ -123,96 +149,8 @@ def _protocol_numbers(protocol: Protocol, verdicts: Sequence[Verdict]) -> dict[s
         "protocol/most-pairs": f"{MOST_PAIRS:,}",
         "protocol/comparisons": largest,
         "protocol/smallest-p": p_value(min(1.0, largest * smallest_sign_flip_p(planned))),
+        "protocol/next-p": p_value(min(1.0, 2 * largest * smallest_sign_flip_p(planned))),
     }
-
-
-def _verdict_numbers(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> dict[str, Value]:
-    claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
-    counts = Counter(verdict.outcome for verdict in verdicts)
-    found: dict[str, Value] = {f"outcomes/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
-    primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
-    found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
-    found["claims/agreement"] = tuple(name for name, claim in claims.items() if claim.question in (AGREEMENT, RANKING))
-    for claim in claims.values():
-        found |= _claim_numbers(claim, [verdict for verdict in verdicts if verdict.claim == claim])
-    for verdict in verdicts:
-        title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
-        found |= _judged(verdict, _key(verdict), title)
-    return found
-
-
-def _age_numbers(aged: Sequence[Ages], verdicts: Sequence[Verdict]) -> dict[str, Value]:
-    """Say for each verdict how many of its records are younger than its claim, and count the verdicts where all are."""
-    judged = {_key(verdict): age for age, verdict in zip(aged, verdicts, strict=True) if verdict.outcome != "no data"}
-    found: dict[str, Value] = {f"{_key(verdict)}/made-after": ABSENT for verdict in verdicts}
-    found |= {f"{key}/made-after": "all" if age.all_later else later_text(age) for key, age in judged.items()}
-    return found | {
-        "verdicts/with-data": len(judged),
-        "verdicts/all-after": sum(age.all_later for age in judged.values()),
-    }
-
-
-def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value]:
-    key = f"claim/{claim.name}"
-    counts = Counter(verdict.outcome for verdict in verdicts)
-    stated: tuple[Outcome, ...] = OUTCOMES if claim.question in (PRIMARY, AGREEMENT, RANKING) else ("no data",)
-    found: dict[str, Value] = {f"{key}/{_slug(outcome)}": counts[outcome] for outcome in stated}
-    return found | {
-        f"{key}/sentence": claim.sentence,
-        f"{key}/kind": _slug(claim.kind),
-        f"{key}/measure": _measured(claim),
-        f"{key}/margin": f"{100 * claim.margin:g}",
-        f"{key}/contrasts": len(claim.contrasts),
-        f"{key}/verdicts": tuple(map(_key, verdicts)),
-    }
-
-
-def _key(verdict: Verdict) -> str:
-    return f"verdict/{verdict.claim.name}/{verdict.dataset}/{verdict.recipe}"
-
-
-def _measured(claim: Claim) -> str:
-    """Say what a claim compares, once where both sides have the same."""
-    sides = [side for contrast in claim.contrasts for side in contrast]
-    measures = (f"difference of {side.measure}" if side.less is not None else side.measure for side in sides)
-    return " against ".join(dict.fromkeys(measures))
-
-
-def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
-    return {
-        f"{key}/title": title,
-        f"{key}/outcome": _slug(verdict.outcome),
-        f"{key}/difference": points(verdict.difference),
-        f"{key}/interval": bracketed(verdict.interval, signed=True),
-        f"{key}/side": _side(verdict.interval),
-        f"{key}/p": p_value(verdict.p),
-        f"{key}/pairs": verdict.n or ABSENT,
-        f"{key}/deciding": ABSENT if verdict.deciding is None else f"{verdict.deciding.pairs:,}",
-        f"{key}/deciding/outcome": ABSENT if verdict.deciding is None else verdict.deciding.outcome,
-        f"{key}/with-items": bracketed(verdict.with_items, signed=True),
-        f"{key}/told": _told(verdict),
-    }
-
-
-def _told(verdict: Verdict) -> str:
-    """Name the sides of the contrast that is told, where the claim has several."""
-    if not verdict.claim.also or verdict.outcome == "no data":
-        return ABSENT
-    return " against ".join(map(_named, verdict.claim.contrasts[verdict.contrast]))
-
-
-def _named(side: Selector) -> str:
-    if not isinstance(side.decay, tuple):
-        return f"{side.arm} at {side.decay:g}"
-    chooser = f" of {side.chosen_with}" if side.chosen_with else ""
-    return f"{side.arm} of {side.implementation} at the decay with the {side.chosen_by}{chooser}"
-
-
-def _side(interval: Interval | None) -> str:
-    """Say on which side of no difference an interval lies."""
-    if interval is None:
-        return ABSENT
-    return "below" if interval[1] < 0 else "above" if interval[0] > 0 else "across"
 
 
 def _spread_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:
@@ -285,7 +223,3 @@ def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str,
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(texts)))
-
-
-def _slug(text: str) -> str:
-    return text.replace(" ", "-")

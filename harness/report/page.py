@@ -27,6 +27,7 @@ from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.at_a_glance import at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
+from harness.report.edges import edge_families
 from harness.report.gallery import Plate, gallery
 from harness.report.language_models import Group, Like, language_model_groups, language_models_table
 from harness.report.listings import (
@@ -39,6 +40,7 @@ from harness.report.listings import (
     resolution_note,
     verdicts_table,
 )
+from harness.report.near_rates import NearRates, near_rates, near_rates_table
 from harness.report.origins import address, commands
 from harness.report.pretraining import Product, Start, pretraining_table, starts, tokens_table
 from harness.report.robustness import areas_table
@@ -97,6 +99,16 @@ class ReportInputs:
     def ages(self) -> tuple[Ages, ...]:
         """The ages of the records of each verdict."""
         return tuple(ages(verdict, self.records, self.history) for verdict in self.verdicts)
+
+    @cached_property
+    def edges(self) -> frozenset[Family]:
+        """The families whose chosen base rate lies on the edge of the grid."""
+        return edge_families(self.summaries)
+
+    @cached_property
+    def near_rates(self) -> tuple[NearRates, ...]:
+        """What decay 2.6 changes at other rates that validation data cannot tell from the chosen ones."""
+        return near_rates(self.summaries, self.records, self.protocol)
 
     @cached_property
     def grids(self) -> dict[Family, Grid]:
@@ -160,10 +172,11 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
     margin, summaries, verdicts = inputs.protocol.margin, inputs.summaries, inputs.verdicts
     return {
-        "at-a-glance": at_a_glance(verdicts, inputs.ages, titles),
+        "at-a-glance": at_a_glance(verdicts, inputs.ages, titles, inputs.edges),
         "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),
+        "near-rates": near_rates_table(inputs.near_rates, titles),
         "tuning-budget": tuning_budget_table(inputs.choices, inputs.protocol, titles),
         "published-errors": published_table(inputs.published, summaries, titles),
         "published-contrasts": contrasts_table(inputs.contrasts, titles, planned),

@@ -96,7 +96,8 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
         if kind is not None and plate.name in inputs.drawings:
             files[f"figures/{plate.name}.svg"] = inputs.drawings[plate.name].decode()
             file = f"figures/{plate.name}.svg"
-            captions.append({"kind": kind, "recipe": plate.recipe, "file": file, "caption": plate.caption})
+            named = {"kind": kind, "name": plate.name, "recipe": plate.recipe}
+            captions.append(named | {"file": file, "caption": plate.caption})
     return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}
 
 

@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from harness.claims import Family, Protocol, chosen_rates
+from harness.claims import Family, Protocol, chosen_rates, tuning_errors
 from harness.record import Record
-from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, difference_to_uniform, swept_arm
+from harness.report.summaries import (
+    DISCRIMINATIVE,
+    UNIFORM,
+    Summary,
+    by_repetition,
+    difference_to_uniform,
+    swept_arm,
+)
 from harness.report.tables import ABSENT, Value, bracketed, percent, points, rate_text
 
-POSITIONS = ("below", "uniform", "between", "discriminative", "beyond")  # of a decay, against 1 and 2.6
 
+def sweep_numbers(summaries: Sequence[Summary], unshipped: Collection[str]) -> dict[str, Value]:
+    """State each sweep: the swept arm of one data set, recipe and implementation, at two decays or more.
 
-def sweep_numbers(summaries: Sequence[Summary]) -> dict[str, Value]:
-    """State each sweep: the swept arm of one data set, recipe and implementation, at two decays or more."""
+    Those over the most decays, and the contrasts of 2.6 with 1, are also told apart from those of the recipes
+    ``unshipped``, which start from no shipped language model.
+    """
     sweeps = _sweeps(summaries)
-    positions = Counter(_position(_lowest(rows).family.decay) for rows in sweeps.values())
-    found: dict[str, Value] = {f"sweeps/lowest/{position}": positions[position] for position in POSITIONS}
-    contrasts = [contrast for contrast in map(_contrast, sweeps.values()) if contrast]
-    found["sweeps/contrasts"] = len(contrasts)
-    found["sweeps/contrasts/apart"] = sum(test * validation < 0 for test, validation in contrasts)
-    found["sweeps/several-sittings"] = sum(len(_sittings(rows)) > 1 for rows in sweeps.values())
-    found |= {"sweeps": tuple(sweeps), "sweeps/count": len(sweeps), "sweeps/arm": swept_arm(summaries) or ABSENT}
+    found: dict[str, Value] = {
+        "sweeps": tuple(sweeps),
+        "sweeps/count": len(sweeps),
+        "sweeps/arm": swept_arm(summaries) or ABSENT,
+        "sweeps/several-sittings": sum(len(_sittings(rows)) > 1 for rows in sweeps.values()),
+    }
     for key, rows in sweeps.items():
         found |= {f"{key}/{name}": value for name, value in _sweep(rows).items()}
-    return found
+    shipped = {key: rows for key, rows in sweeps.items() if rows[0].family.recipe not in unshipped}
+    return found | _shipped_numbers(shipped)
+
+
+def _shipped_numbers(sweeps: Mapping[str, Sequence[Summary]]) -> dict[str, Value]:
+    most = max(map(len, sweeps.values()), default=0)
+    contrasts = [contrast for contrast in map(_contrast, sweeps.values()) if contrast]
+    return {
+        "sweeps/whole": tuple(key for key, rows in sweeps.items() if len(rows) == most > 2),
+        "sweeps/whole/decays": most if most > 2 else ABSENT,
+        "sweeps/contrasts": len(contrasts),
+        "sweeps/contrasts/test": sum(test < 0 for test, _ in contrasts),
+        "sweeps/contrasts/validation": sum(validation < 0 for _, validation in contrasts),
+        "sweeps/contrasts/apart": sum(test * validation < 0 for test, validation in contrasts),
+    }
 
 
 def tuning_numbers(records: Iterable[Record], protocol: Protocol) -> dict[str, Value]:
-    """Count the families that were tuned, and those where its repetitions, each alone, would choose different rates."""
+    """Count the families that had rates to choose from, and those whose repetitions, each alone, choose apart."""
     records = tuple(records)
+    tuned = {family for family, errors in tuning_errors(records, protocol).items() if len(errors) > 1}
     choices: dict[Family, set[float]] = {}
     for repetition in protocol.tuning_repetitions:
         for family, rate in chosen_rates(records, replace(protocol, tuning_repetitions=(repetition,))).items():
             choices.setdefault(family, set()).add(rate)
-    return {"tuning/families": len(choices), "tuning/apart": sum(len(rates) > 1 for rates in choices.values())}
+    return {"tuning/families": len(tuned), "tuning/apart": sum(len(choices[family]) > 1 for family in tuned)}
 
 
 def _sweeps(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
@@ -81,15 +103,17 @@ def _at(rows: Sequence[Summary], decay: float) -> Summary | None:
 
 
 def _contrast(rows: Sequence[Summary]) -> tuple[float, ...]:
-    """Decay 2.6 minus the uniform rate, in mean test error and in mean validation error of the same runs."""
+    """Decay 2.6 minus the uniform rate, paired, in mean test and in mean validation error of the same runs."""
     uniform, discriminative = _at(rows, UNIFORM), _at(rows, DISCRIMINATIVE)
     if uniform is None or discriminative is None:
         return ()
-    pairs = (
-        (discriminative.test_error, uniform.test_error),
-        (discriminative.validation_error, uniform.validation_error),
-    )
-    return tuple((one or 0.0) - (other or 0.0) for one, other in pairs)
+    right, left = by_repetition(uniform), by_repetition(discriminative)
+    shared = sorted(set(left) & set(right))
+    if not shared:
+        return ()
+    pairs = [(left[n].result, right[n].result) for n in shared]
+    test = float(np.mean([one.test.error - other.test.error for one, other in pairs]))
+    return test, float(np.mean([one.validation.error - other.validation.error for one, other in pairs]))
 
 
 def _sittings(rows: Sequence[Summary]) -> set[tuple[str, str]]:
@@ -99,12 +123,6 @@ def _sittings(rows: Sequence[Summary]) -> set[tuple[str, str]]:
 
 def _lowest(rows: Sequence[Summary]) -> Summary:
     return min(rows, key=lambda row: row.test_error or 0.0)
-
-
-def _position(decay: float) -> str:
-    if decay in (UNIFORM, DISCRIMINATIVE):
-        return "uniform" if decay == UNIFORM else "discriminative"
-    return "below" if decay < UNIFORM else "between" if decay < DISCRIMINATIVE else "beyond"
 
 
 def _error(row: Summary) -> str:

@@ -110,9 +110,10 @@ def errors_table(summaries: Sequence[Summary], titles: Mapping[str, str]) -> Tab
         Column("Difference to uniform [95\N{NO-BREAK SPACE}%]", numeric=True),
     )
     caption = (
-        "Mean error over the final seeds at the base rate chosen on validation error. Intervals of the error are "
-        "Student's t over seeds; differences to decay 1 are in percentage points, paired by seed, with BCa bootstrap "
-        "intervals that are not adjusted for their number. † The rate lies on the edge of the grid that was tried."
+        "Mean error over the final seeds at the base rate chosen on validation error, or at the one that was given. "
+        "Intervals of the error are Student's t over seeds; differences to decay 1 are in percentage points, paired by "
+        "seed, with BCa bootstrap intervals that are not adjusted for their number. † The rate lies on the edge of the "
+        "grid that was tried."
     )
     return Table(caption, columns, tuple(_error_row(s, summaries, titles, several_recipes) for s in summaries))
 

@@ -7,7 +7,7 @@ others that of the final ones. Choices differ in the rates and, since all others
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -43,13 +43,14 @@ class Choices:
 
     ``differences`` are of mean test error over the repetitions that did not choose, 2.6 minus 1 and paired, one for
     each choice, the first for that of the first repetitions, which the protocol tunes with. ``rates`` counts how often
-    each base rate was chosen, at decay 1 and at 2.6.
+    each base rate of those ``tried`` was chosen, at decay 1 and at 2.6.
     """
 
     family: Family
     repetitions: int
     differences: tuple[float, ...]
     rates: tuple[Counter[float], Counter[float]]
+    tried: tuple[float, ...]
 
     @property
     def mean(self) -> float:
@@ -122,7 +123,7 @@ def tuning_budget_table(choices: Iterable[Choices], protocol: Protocol, titles: 
         "chosen most often, its share, and of how many rates; the difference in mean test error, 2.6 minus 1 in "
         "points, over the repetitions that did not choose, its mean and its percentiles; and the share of choices "
         "after which 2.6 has the lower error. Choices differ in who judges too, and the more choose the fewer judge; "
-        "they overlap, so that the percentiles are not an interval for the mean."
+        "they overlap, so that the percentiles are not an interval for the mean. † On the edge of the grid."
     )
     return Table(caption, columns, tuple(_row(one, titles) for one in choices))
 
@@ -168,7 +169,7 @@ def _choices(family: Family, budget: int, uniform: Grid, discriminative: Grid) -
         differences.append(float(np.mean(discriminative.test[others, high] - uniform.test[others, low])))
         rates[0][uniform.rates[low]] += 1
         rates[1][discriminative.rates[high]] += 1
-    return Choices(family, budget, tuple(differences), rates)
+    return Choices(family, budget, tuple(differences), rates, uniform.rates)
 
 
 def _row(choices: Choices, titles: Mapping[str, str]) -> tuple[str, ...]:
@@ -179,14 +180,15 @@ def _row(choices: Choices, titles: Mapping[str, str]) -> tuple[str, ...]:
         family.arm,
         f"{choices.repetitions}",
         f"{len(choices.differences)}",
-        *(_most_often(rates) for rates in choices.rates),
+        *(_most_often(rates, choices.tried) for rates in choices.rates),
         points(choices.mean),
         bracketed(choices.range, signed=True),
         f"{100 * choices.lower:.0f} %",
     )
 
 
-def _most_often(rates: Counter[float]) -> str:
-    """The rate that was chosen most often (ties: the lower), its share, and of how many rates."""
+def _most_often(rates: Counter[float], tried: Sequence[float]) -> str:
+    """The rate that was chosen most often (ties: the lower), its share, and of how many rates; † on the edge."""
     rate = min(rates, key=lambda rate: (-rates[rate], rate))
-    return f"{rate:g} ({100 * rates[rate] / rates.total():.0f}\N{NO-BREAK SPACE}%; {len(rates)})"
+    edge = "†" if rate in (tried[0], tried[-1]) else ""
+    return f"{rate:g}{edge} ({100 * rates[rate] / rates.total():.0f}\N{NO-BREAK SPACE}%; {len(rates)})"

@@ -70,6 +70,15 @@ def test_a_family_that_chose_from_other_rates_than_its_uniform_is_hollow():
     assert all(filled for *_, filled in points(equal))
 
 
+def test_families_at_given_rates_that_nothing_chose_are_hollow():
+    records = [
+        make_record(cell(decay=d, rate=r, repetition=n)) for d, r in ((1.0, 0.004), (2.6, 0.008)) for n in (0, 1)
+    ]
+    figure = forest(summarise(records, PROTOCOL), 0.005, {})
+    assert figure is not None
+    assert [filled for *_, filled in points(figure)] == [False]
+
+
 def test_arms_are_named_where_there_are_several():
     records = [make_record(cell(arm=arm, decay=d)) for arm in ("freez", "full") for d in (1.0, 2.6)]
     figure = forest(summarise(records, PROTOCOL), 0.005, {})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import typst
-from report.synthetic import cell, diverged, make_record, study
+from report.synthetic import RECIPE, cell, diverged, make_record, study
 from typer.testing import CliRunner
 
 import harness.report
@@ -154,7 +154,41 @@ def test_a_verdict_is_stated_with_its_numbers():
     verdict = {name.rpartition("/")[2]: value for name, value in every.items() if name.startswith("verdict/")}
     assert (verdict["outcome"], verdict["difference"], verdict["pairs"]) == ("held", "−2.00", 8)
     assert (verdict["interval"], verdict["side"], verdict["p"]) == ("[−2.00, −2.00]", "below", "0.008")
-    assert (every["claim/c/held"], every["outcomes/held"], every["outcomes/failed"]) == (1, 1, 0)
+    assert (every["outcomes/held"], every["outcomes/failed"]) == (1, 0)
+
+
+def test_verdicts_of_the_main_question_are_apart_where_no_shipped_model_is_the_start():
+    claim = Claim("c", "A sentence.", "superior", *SIDES, 0.005)
+    protocol = Protocol((100, 101), tuple(range(8)), 0.005)
+    shipped = pairs([-0.02] * 8, protocol)
+    own = [
+        (record, replace(record.specification, recipe=replace(RECIPE, name="own", general=RECIPE.target)))
+        for record in pairs([0.02] * 8, protocol)
+    ]
+    own = [replace(record, specification=new, cell=cell_id(new)) for record, new in own]
+    every = found([*shipped, *own], (claim,), protocol)
+    key = "verdict/c/rt-1k/"
+    assert (every["claim/c/shipped/held"], every["claim/c/shipped/failed"]) == ((f"{key}mini",), ())
+    assert (every["claim/c/unshipped/held"], every["claim/c/unshipped/failed"]) == ((), (f"{key}own",))
+
+
+def test_a_verdict_names_an_edge_where_a_side_was_judged_at_one():
+    claim = Claim("c", "A sentence.", "superior", *SIDES, 0.005)
+    tuning = [
+        make_record(cell(decay=decay, rate=rate, repetition=n), error=error)
+        for decay, errors in ((1.0, (0.3, 0.2, 0.1)), (2.6, (0.3, 0.2, 0.3)))
+        for rate, error in zip((0.004, 0.008, 0.016), errors, strict=True)
+        for n in (100, 101)
+    ]
+    finals = [make_record(cell(decay=d, rate=r, repetition=n)) for d, r in ((1.0, 0.016), (2.6, 0.008)) for n in (0, 1)]
+    assert found([*tuning, *finals], (claim,))["verdict/c/rt-1k/mini/edge"] == "†"
+    inside = [replace(r, specification=replace(r.specification, base_rate=0.008)) for r in finals]
+    level = [make_record(r.specification, error=0.2) if r.specification.base_rate == 0.016 else r for r in tuning]
+    level = [make_record(r.specification, error=0.1) if r.specification.base_rate == 0.008 else r for r in level]
+    inside = [replace(r, cell=cell_id(r.specification)) for r in inside]
+    assert found([*level, *inside], (claim,))["verdict/c/rt-1k/mini/edge"] == "–"
+    fixed = replace(claim, left=replace(SIDES[0], rate=0.008), right=replace(SIDES[1], rate=0.016))
+    assert found([*tuning, *finals], (fixed,))["verdict/c/rt-1k/mini/edge"] == "–"
 
 
 def test_counts_hours_and_commits_are_those_of_the_records():
@@ -168,13 +202,29 @@ def test_counts_hours_and_commits_are_those_of_the_records():
     assert every["environment/commits"] == ("0123456789",)
 
 
-def test_a_sweep_names_the_decay_with_the_lowest_error_and_its_side_of_1_and_2_6():
+def test_final_repetitions_at_other_rates_than_the_chosen_are_counted_apart():
+    tuning = [make_record(cell(rate=r, repetition=n), error=10 * r) for r in (0.004, 0.008) for n in (100, 101)]
+    finals = [make_record(cell(rate=0.004)), diverged(make_record(cell(rate=0.008)))]
+    every = found([*tuning, *finals])
+    assert (every["study/cells/tuning"], every["study/cells/final"], every["study/cells/other-rates"]) == (4, 1, 1)
+    assert (every["study/cells/diverged/final"], every["study/cells/diverged/other-rates"]) == (0, 1)
+    assert every["study/grids"] == "0.004 to 0.008 (mini)"
+    assert every["tuning/families"] == 1
+
+
+def test_a_family_without_rates_to_choose_from_was_not_tuned():
+    assert found([make_record(cell(repetition=n)) for n in range(3)])["tuning/families"] == 0
+
+
+def test_a_sweep_names_the_decay_with_the_lowest_error_and_what_2_6_changes():
     errors = {0.62: 0.2, 1.0: 0.3, 2.6: 0.25, 4.19: 0.4}
     records = [make_record(cell(decay=d, repetition=n), error=e) for d, e in errors.items() for n in range(3)]
     every = found(records)
     key = "sweep/rt-1k/mini/torch"
     assert (every["sweeps"], every[f"{key}/decays"], every[f"{key}/lowest/decay"]) == ((key,), 4, "0.62")
-    assert (every["sweeps/lowest/below"], every["sweeps/lowest/beyond"]) == (1, 0)
+    assert (every["sweeps/whole"], every["sweeps/whole/decays"]) == ((key,), 4)
+    assert every[f"{key}/contrast"] == "−5.00 / −5.00"
+    assert (every["sweeps/contrasts"], every["sweeps/contrasts/test"], every["sweeps/contrasts/apart"]) == (1, 1, 0)
     assert every[f"{key}/lowest/difference"] == "−10.00 [−10.00, −10.00]"
     assert every[f"{key}/discriminative/error"].startswith("25.00")
 
@@ -191,6 +241,7 @@ def test_the_better_baseline_is_stated_beside_the_best_family():
     every = found(records, baselines=(baseline("a", 0.3), baseline("b", 0.2)))
     assert every["baseline/rt-1k/model"] == "Model b"
     assert (every["baseline/rt-1k/error"], every["baseline/rt-1k/fine-tuned"]) == ("20.00", "25.00")
+    assert found((), baselines=(baseline("a", 0.3),))["baselines"] == ()
 
 
 def test_compiling_reports_the_names_that_were_used(folder):

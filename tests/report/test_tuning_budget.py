@@ -92,7 +92,7 @@ def test_the_table_tells_rates_mean_percentiles_and_how_often():
     assert [row[1] for row in table.rows] == ["torch"] * 3 + ["fastai"] * 3
     first = table.rows[0]
     assert first[:5] == ("Tomatoes (mini)", "torch", "full+stlr", "1", "4")
-    assert first[5:8] == ("0.01 (75\N{NO-BREAK SPACE}%; 2)", "0.01 (100\N{NO-BREAK SPACE}%; 1)", "+3.50")
+    assert first[5:8] == ("0.01† (75\N{NO-BREAK SPACE}%; 2)", "0.01† (100\N{NO-BREAK SPACE}%; 1)", "+3.50")
     assert first[8].startswith("[−8.")
     assert first[9] == "25 %"
     assert all(len(row) == len(table.columns) for row in table.rows)

@@ -1,0 +1,148 @@
+"""What decay 2.6 changes at other base rates that validation data cannot tell from the chosen ones.
+
+A rate is *near* when its mean validation error exceeds the lowest by no more than one standard error of the lowest,
+which is the binomial one of the validation set's size (Breiman et al. 1984, section 3.4.3: the rule of one standard
+error). All such rates are as good a choice as the one that was made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.claims import Family, Protocol, family_of, paired_errors
+from harness.record import Record
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, find, swept_arm
+from harness.report.tables import ABSENT, Column, Table, Value, points
+from harness.statistics import paired_difference
+
+Finals = Mapping[tuple[Family, float], Mapping[int, Record]]  # by family and base rate, then by repetition
+
+
+@dataclass(frozen=True)
+class NearRates:
+    """The near rates of decays 1 and 2.6 of an arm, ``family`` being that of 2.6, and of how many each was chosen.
+
+    ``differences`` are of mean test error (fractions), 2.6 minus 1 and paired, for each pair of near rates, at 1 and at
+    2.6, at which both ran all final repetitions; ``chosen`` is the pair that tuning chose, ``on_edge`` says that one of
+    it lies on the edge of the grid.
+    """
+
+    family: Family
+    uniform: tuple[float, ...]
+    discriminative: tuple[float, ...]
+    tried: int
+    differences: Mapping[tuple[float, float], float]
+    chosen: tuple[float, float]
+    on_edge: bool
+
+    @property
+    def own(self) -> float:
+        """The difference at the rates that were chosen."""
+        return self.differences[self.chosen]
+
+
+def near(summary: Summary) -> tuple[float, ...]:
+    """The near rates of ``summary``, which has been tuned and has final records."""
+    lowest, items = min(summary.tuning), summary.finals[0].result.validation.items
+    limit = lowest + math.sqrt(lowest * (1 - lowest) / items)
+    return tuple(rate for rate, error in zip(summary.tried, summary.tuning, strict=True) if error <= limit)
+
+
+def near_rates(summaries: Sequence[Summary], records: Iterable[Record], protocol: Protocol) -> tuple[NearRates, ...]:
+    """Compare 2.6 with 1 for the swept arm of each data set, recipe and implementation that was tuned at both."""
+    finals: dict[tuple[Family, float], dict[int, Record]] = {}
+    for record in records:
+        cell = record.specification
+        if cell.repetition in protocol.final_repetitions and cell.recipe.crossing is None:
+            finals.setdefault((family_of(record), cell.base_rate), {})[cell.repetition] = record
+    whole = {key: found for key, found in finals.items() if len(found) == len(protocol.final_repetitions)}
+    arm = swept_arm(summaries)
+    found = []
+    for summary in summaries:
+        uniform = find(summaries, replace(summary.family, decay=UNIFORM))
+        if summary.family.arm != arm or summary.family.decay != DISCRIMINATIVE or uniform is None:
+            continue
+        if len(summary.tried) > 1 and summary.tried == uniform.tried and not (summary.missing or uniform.missing):
+            found.append(_near_rates(uniform, summary, whole))
+    return tuple(found)
+
+
+def near_rates_table(found: Iterable[NearRates], titles: Mapping[str, str]) -> Table:
+    """Build one row for each of ``found``."""
+    columns = (
+        Column("Dataset"),
+        Column("Implementation"),
+        Column("Near at 1", numeric=True),
+        Column("Near at 2.6", numeric=True),
+        Column("Of rates", numeric=True),
+        Column("Pairs run", numeric=True),
+        Column("2.6 − 1, chosen", numeric=True),
+        Column("Lowest", numeric=True),
+        Column("Highest", numeric=True),
+    )
+    caption = (
+        "Base rates that validation data cannot tell from the chosen one: their mean validation error over the tuning "
+        "repetitions is within one standard error, by the size of the validation set, of the lowest. The difference in "
+        "mean test error between decays 2.6 and 1 in points, at the chosen rates, and the lowest and highest of all "
+        "pairs of such rates at which both ran all final repetitions. † A chosen rate lies on the edge of the grid."
+    )
+    return Table(caption, columns, tuple(_row(one, titles) for one in found))
+
+
+def near_rate_numbers(found: Sequence[NearRates], titles: Mapping[str, str]) -> dict[str, Value]:
+    """Count the rows of the table, and tell of those where more pairs than the chosen one were run."""
+    numbers: dict[str, Value] = {}
+    keys = []
+    for one in found:
+        if len(one.differences) > 1:
+            family = one.family
+            key = f"near/{family.dataset}/{family.recipe}/{family.implementation}"
+            keys.append(key)
+            numbers |= {
+                f"{key}/title": f"{_title(family, titles)}, {family.implementation}",
+                f"{key}/pairs": len(one.differences),
+                f"{key}/own": points(one.own),
+                f"{key}/lowest": points(min(one.differences.values())),
+                f"{key}/highest": points(max(one.differences.values())),
+            }
+    return numbers | {"near": tuple(keys), "near/rows": len(found)}
+
+
+def _near_rates(uniform: Summary, discriminative: Summary, finals: Finals) -> NearRates:
+    family, at_1, at_26 = discriminative.family, near(uniform), near(discriminative)
+    differences = {}
+    for low in at_1:
+        for high in at_26:
+            right, left = finals.get((uniform.family, low), {}), finals.get((family, high), {})
+            if right and left:
+                differences[low, high] = paired_difference(*paired_errors(left, right)).mean
+    return NearRates(
+        family=family,
+        uniform=at_1,
+        discriminative=at_26,
+        tried=len(uniform.tried),
+        differences=differences,
+        chosen=(uniform.rate or 0.0, discriminative.rate or 0.0),
+        on_edge=uniform.on_edge or discriminative.on_edge,
+    )
+
+
+def _title(family: Family, titles: Mapping[str, str]) -> str:
+    return f"{titles.get(family.dataset, family.dataset)} ({family.recipe})"
+
+
+def _row(one: NearRates, titles: Mapping[str, str]) -> tuple[str, ...]:
+    several = len(one.differences) > 1
+    return (
+        _title(one.family, titles),
+        one.family.implementation,
+        f"{len(one.uniform)}",
+        f"{len(one.discriminative)}",
+        f"{one.tried}",
+        f"{len(one.differences)} of {len(one.uniform) * len(one.discriminative)}",
+        f"{points(one.own)}{'†' if one.on_edge else ''}",
+        points(min(one.differences.values())) if several else ABSENT,
+        points(max(one.differences.values())) if several else ABSENT,
+    )

@@ -1,0 +1,124 @@
+"""The numbers that the paper states of claims and verdicts: counts, lists of names, and each verdict in parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import get_args
+
+from harness.claim_history import Ages
+from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Family, Outcome, Selector, Verdict
+from harness.report.edges import EDGE, on_edge
+from harness.report.listings import later_text
+from harness.report.tables import ABSENT, Value, bracketed, p_value, points
+from harness.statistics import Interval
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+def verdict_numbers(
+    verdicts: Sequence[Verdict], titles: Mapping[str, str], edges: Collection[Family], unshipped: Collection[str]
+) -> dict[str, Value]:
+    """Map names to what became of each claim and verdict.
+
+    ``edges`` are the families whose chosen rate lies on the edge of the grid. ``unshipped`` are the recipes that start
+    from no shipped language model; verdicts of the primary question about them are listed apart.
+    """
+    claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    found: dict[str, Value] = {f"outcomes/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
+    primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
+    found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
+    agreement = Counter(verdict.outcome for verdict in verdicts if verdict.claim.question in (AGREEMENT, RANKING))
+    found |= {f"agreement/{_slug(outcome)}": agreement[outcome] for outcome in OUTCOMES if outcome != "no data"}
+    for claim in claims.values():
+        own = [verdict for verdict in verdicts if verdict.claim == claim]
+        found |= _claim_numbers(claim, own)
+        if claim.question == PRIMARY:
+            found |= _by_outcome(f"claim/{claim.name}/shipped", [v for v in own if v.recipe not in unshipped])
+            found |= _by_outcome(f"claim/{claim.name}/unshipped", [v for v in own if v.recipe in unshipped])
+    for verdict in verdicts:
+        title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
+        edge = EDGE if on_edge(verdict, edges) else ABSENT
+        found |= _judged(verdict, _key(verdict), title) | {f"{_key(verdict)}/edge": edge}
+    return found
+
+
+def _by_outcome(key: str, verdicts: Sequence[Verdict]) -> dict[str, Value]:
+    return {f"{key}/{_slug(o)}": tuple(_key(verdict) for verdict in verdicts if verdict.outcome == o) for o in OUTCOMES}
+
+
+def age_numbers(aged: Sequence[Ages], verdicts: Sequence[Verdict]) -> dict[str, Value]:
+    """Say for each verdict how many of its records are younger than its claim, and count the verdicts where all are."""
+    judged = {_key(verdict): age for age, verdict in zip(aged, verdicts, strict=True) if verdict.outcome != "no data"}
+    found: dict[str, Value] = {f"{_key(verdict)}/made-after": ABSENT for verdict in verdicts}
+    found |= {f"{key}/made-after": "all" if age.all_later else later_text(age) for key, age in judged.items()}
+    return found | {
+        "verdicts/with-data": len(judged),
+        "verdicts/all-after": sum(age.all_later for age in judged.values()),
+    }
+
+
+def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value]:
+    key = f"claim/{claim.name}"
+    return {
+        f"{key}/no-data": sum(verdict.outcome == "no data" for verdict in verdicts),
+        f"{key}/sentence": claim.sentence,
+        f"{key}/kind": _slug(claim.kind),
+        f"{key}/measure": _measured(claim),
+        f"{key}/margin": f"{100 * claim.margin:g}",
+        f"{key}/contrasts": len(claim.contrasts),
+        f"{key}/verdicts": tuple(map(_key, verdicts)),
+    }
+
+
+def _key(verdict: Verdict) -> str:
+    return f"verdict/{verdict.claim.name}/{verdict.dataset}/{verdict.recipe}"
+
+
+def _measured(claim: Claim) -> str:
+    """Say what a claim compares, once where both sides have the same."""
+    sides = [side for contrast in claim.contrasts for side in contrast]
+    measures = (f"difference of {side.measure}" if side.less is not None else side.measure for side in sides)
+    return " against ".join(dict.fromkeys(measures))
+
+
+def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
+    return {
+        f"{key}/title": title,
+        f"{key}/outcome": _slug(verdict.outcome),
+        f"{key}/difference": points(verdict.difference),
+        f"{key}/interval": bracketed(verdict.interval, signed=True),
+        f"{key}/side": _side(verdict.interval),
+        f"{key}/p": p_value(verdict.p),
+        f"{key}/pairs": verdict.n or ABSENT,
+        f"{key}/deciding": ABSENT if verdict.deciding is None else f"{verdict.deciding.pairs:,}",
+        f"{key}/deciding/outcome": ABSENT if verdict.deciding is None else verdict.deciding.outcome,
+        f"{key}/with-items": bracketed(verdict.with_items, signed=True),
+        f"{key}/told": _told(verdict),
+    }
+
+
+def _told(verdict: Verdict) -> str:
+    """Name the sides of the contrast that is told, where the claim has several."""
+    if not verdict.claim.also or verdict.outcome == "no data":
+        return ABSENT
+    return " against ".join(map(_named, verdict.claim.contrasts[verdict.contrast]))
+
+
+def _named(side: Selector) -> str:
+    if not isinstance(side.decay, tuple):
+        return f"{side.arm} at {side.decay:g}"
+    chooser = f" of {side.chosen_with}" if side.chosen_with else ""
+    return f"{side.arm} of {side.implementation} at the decay with the {side.chosen_by}{chooser}"
+
+
+def _side(interval: Interval | None) -> str:
+    """Say on which side of no difference an interval lies."""
+    if interval is None:
+        return ABSENT
+    return "below" if interval[1] < 0 else "above" if interval[0] > 0 else "across"
+
+
+def _slug(text: str) -> str:
+    return text.replace(" ", "-")
