@@ -29,7 +29,7 @@ from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
 from harness.forecast import show_plan
 from harness.measuring import exit_if, measured_or_exit
-from harness.options import chosen_hardware
+from harness.options import chosen_hardware, chosen_workers
 from harness.plan import UnknownNameError
 from harness.record import InvalidRecord, Record
 from harness.report.faults import PaperError, ReadmeError
@@ -106,7 +106,7 @@ def run(  # noqa: PLR0913
     decay: options.Decays = None,
     arm: options.Arms = None,
     cell: options.Cells = None,
-    workers: options.Workers = options.DEFAULT_WORKERS,
+    workers: options.Workers = None,
     device: options.Device = "cpu",
     precision: options.PrecisionChoice = "float32",
     store: options.StoreFolder = options.DEFAULT_STORE,
@@ -119,7 +119,7 @@ def run(  # noqa: PLR0913
         context.obj,
         selection,
         workplace(store, data, chosen_hardware(device, precision)),
-        workers,
+        chosen_workers(workers, device),
         evidence.committed(results),
     )
     exit_if(failed)
@@ -151,7 +151,7 @@ def reproduce(  # noqa: PLR0913
     implementation: options.Implementations = None,
     decay: options.Decays = None,
     arm: options.Arms = None,
-    workers: options.Workers = options.DEFAULT_WORKERS,
+    workers: options.Workers = None,
     device: options.Device = "cpu",
     precision: options.PrecisionChoice = "float32",
     store: options.StoreFolder = options.DEFAULT_STORE,
@@ -170,7 +170,11 @@ def reproduce(  # noqa: PLR0913
     committed = evidence.committed(results)
     selection = Selection(profile, dataset, implementation, decay, arms=arm)
     ran, failed = measured_or_exit(
-        context.obj, selection, workplace(store, data, chosen_hardware(device, precision)), workers, committed
+        context.obj,
+        selection,
+        workplace(store, data, chosen_hardware(device, precision)),
+        chosen_workers(workers, device),
+        committed,
     )
     anew = measured_anew(ran, committed)
     if known := len(ran) - len(anew):
@@ -208,7 +212,7 @@ def report(
 @app.command()
 def regress(
     context: typer.Context,
-    workers: options.Workers = options.DEFAULT_WORKERS,
+    workers: options.Workers = None,
     device: options.Device = "cpu",
     results: options.Results = options.RESULTS,
     data: options.Data = None,
@@ -219,7 +223,11 @@ def regress(
     committed = evidence.committed(results)
     with tempfile.TemporaryDirectory() as folder:
         ran, failed = measured_or_exit(
-            context.obj, Selection("canary"), workplace(Path(folder), data, Hardware(device)), workers, committed
+            context.obj,
+            Selection("canary"),
+            workplace(Path(folder), data, Hardware(device)),
+            chosen_workers(workers, device),
+            committed,
         )
     findings = check_canaries(ran, committed)
     for finding in findings:

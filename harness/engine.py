@@ -5,7 +5,6 @@ What trains is imported by the workers alone: the process that starts them does 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -43,7 +42,6 @@ class Engine:
 
         source_digest()
         environment(self.place.hardware, THREADS)
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(THREADS)
         keep_freed_memory()
         deterministic_kernels()

@@ -137,7 +137,8 @@ def best_precision(device: str) -> Precision:
         return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(vector_units()) else "float32"
     import torch  # noqa: PLC0415  (the process that starts workers on processors needs no torch)
 
-    return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    native = torch.cuda.is_available() and torch.cuda.get_device_capability(device) >= (8, 0)
+    return "bfloat16" if native else "float32"
 
 
 def _processor_facts() -> dict[str, str]:
@@ -153,7 +154,8 @@ def _device_name(device: str) -> str:
         return "cpu"
     import torch  # noqa: PLC0415  (the report reads environments and needs no torch)
 
-    return f"{device}: {torch.cuda.get_device_name(device)}"
+    libraries = f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"  # type: ignore[no-untyped-call]
+    return f"{device}: {torch.cuda.get_device_name(device)}, {libraries}"
 
 
 def reset_peak_memory() -> None:

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from harness.precision import products_in
+from harness.precision import prepare, products_in
 from harness.scratch.awd_lstm import AwdLstm
 from harness.scratch.models import LanguageModel
 from harness.scratch.optimizer import adamw
@@ -61,6 +61,7 @@ def decoder_product(size: ModelSize, batch: int, time_steps: int) -> Product:
 
 def show_limits(recipe: Recipe, rounds: int, hardware: Hardware, console: Console) -> None:
     """Print GFLOP/s reached and the share of the limit, of the LSTM stack and of a whole language model step."""
+    prepare(hardware)
     size, batch, steps = recipe.size, recipe.target.batch_size, recipe.target.bptt
     stack = lstm_products(size, batch, steps)
     rows = {

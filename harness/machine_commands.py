@@ -77,7 +77,7 @@ def overhead(
 def pretrain(  # noqa: PLR0913
     context: typer.Context,
     models: Annotated[list[str] | None, typer.Argument(help="Declared models; default: all.")] = None,
-    workers: options.Workers = options.DEFAULT_WORKERS,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")] = options.DEFAULT_WORKERS,
     device: options.Device = "cpu",
     checkpoints: Annotated[
         Path | None, typer.Option(help="Where a run goes on from; default: the user's cache.")

@@ -30,7 +30,10 @@ Arms = Annotated[
     typer.Option("--arm", help="These arms instead, one of the profile with its decays; may be repeated."),
 ]
 Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
-Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Worker processes, one thread each; default: one a core, at most 8, and one on a GPU."),
+]
 Device = Annotated[str, typer.Option(callback=_device, help="cpu, cuda or cuda:N.")]
 PrecisionName = Literal["best", "float32", "bfloat16"]
 PrecisionChoice = Annotated[
@@ -45,6 +48,11 @@ Output = Annotated[Path, typer.Option("--output", help="Folder for the rendered 
 DEFAULT_STORE = Path("runs")
 DEFAULT_OUTPUT = Path("report")
 DEFAULT_WORKERS = min(os.cpu_count() or 1, 8)
+
+
+def chosen_workers(workers: int | None, device: str) -> int:
+    """As many as asked for; else one a core, or the only one on a GPU, whose memory and time several would share."""
+    return workers or (DEFAULT_WORKERS if device == "cpu" else 1)
 
 
 def chosen_hardware(device: str, precision: PrecisionName) -> Hardware:

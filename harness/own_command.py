@@ -18,7 +18,7 @@ from harness.claims import Verdict
 from harness.corpus.load import keep
 from harness.corpus.own_texts import own_texts
 from harness.measuring import exit_if, measured_or_exit
-from harness.options import chosen_hardware
+from harness.options import chosen_hardware, chosen_workers
 from harness.own_study import PROFILE, own_dataset, own_study
 from harness.record import Record
 from harness.specification import Dataset
@@ -38,7 +38,7 @@ def own(  # noqa: PLR0913  (a command's parameters are its options)
     test: Annotated[Path | None, typer.Option(help="Texts to test on; default: a part of the others.")] = None,
     labels: Annotated[int, typer.Option(min=10, help="Most labelled training texts of a repetition.")] = 1000,
     language_model_texts: Annotated[int, typer.Option(min=100, help="Most texts the language model reads.")] = 10_000,
-    workers: options.Workers = options.DEFAULT_WORKERS,
+    workers: options.Workers = None,
     device: options.Device = "cpu",
     precision: options.PrecisionChoice = "best",
     store: options.StoreFolder = Path("own-runs"),
@@ -54,7 +54,7 @@ def own(  # noqa: PLR0913  (a command's parameters are its options)
     place = workplace(store, None, chosen_hardware(device, precision))
     files = (texts,) if test is None else (texts, test)
     study, dataset = declare(context.obj, files, place, labels, language_model_texts)
-    records, failed = measured_or_exit(study, Selection(PROFILE), place, workers, ())
+    records, failed = measured_or_exit(study, Selection(PROFILE), place, chosen_workers(workers, device), ())
     exit_if(failed)
     inputs = own_report(study, dataset, records, place)
     page = render(inputs, output)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tiny_study import MAIN, SCRATCH, Tiny, measured, tiny
 
-from harness import evidence, language_model_evidence, measuring
+from harness import evidence, language_model_evidence, measuring, options
 from harness.campaign import Measurement, Selection, planned
 from harness.command_line import main
 from harness.evidence import natural_key
@@ -303,6 +303,31 @@ def test_a_run_that_is_not_complete_says_why_and_exits_with_1(
     said = command(verb, *places, *(("--output", tmp_path / "report") if verb == "reproduce" else ()))
     assert said.err == f"{line}\n"
     assert said.status == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ((), 5),
+        (("--device", "cuda:1"), 1),
+        (("--device", "cuda", "--workers", "3"), 3),
+        (("--workers", "3"), 3),
+    ],
+)
+@pytest.mark.parametrize("verb", ["run", "reproduce"])
+def test_a_gpu_gets_one_worker_unless_more_are_asked_for(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, asked: tuple[str, ...], expected: int
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(options, "DEFAULT_WORKERS", 5)  # of a machine with five cores
+
+    def measure(_study: Study, _selection: Selection, _place: object, workers: int, _committed: object) -> Measurement:
+        given.append(workers)
+        return Measurement((), {}, "enough")
+
+    monkeypatch.setattr(measuring, "measure", measure)
+    command(verb, *asked, "--store", tmp_path / "store", "--results", tmp_path / "none")
+    assert given == [expected]
 
 
 def test_cells_that_are_stored_and_committed_are_reproduced_without_running(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from harness import environment
 from harness.environment import ROOT, TRAINING_SOURCES, normalised, peak_memory_mib, source_digest
@@ -132,6 +133,14 @@ def test_the_environment_names_what_the_numbers_depend_on() -> None:
     assert found.torch
     assert found.fastai.startswith("2.")
     assert found.processor
+
+
+def test_a_gpu_is_named_with_the_libraries_that_choose_its_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card of {device}")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 92000)
+    found = environment.environment.__wrapped__(Hardware("cuda:1", "bfloat16"), 1)  # no other test is to find it
+    assert found.device == "cuda:1: card of cuda:1, CUDA 13.0, cuDNN 92000"
 
 
 def test_peak_memory_is_in_mib_and_at_least_what_was_just_held() -> None:

@@ -31,9 +31,11 @@ class Checkpoint:
 _TENSORS = ("weights", "first_moment", "second_moment", "states")
 
 
-def run_key(recipe: PretrainingRecipe, corpus_digest: str, precision: Precision) -> str:
+def run_key(recipe: PretrainingRecipe, corpus_digest: str, precision: Precision, device: str = "cpu") -> str:
     """SHA-256 of what decides the course of a run; a checkpoint of another run is refused."""
     facts = {"recipe": recipe.facts(), "corpus": corpus_digest, "precision": precision}
+    if device != "cpu":  # the keys of runs on processors stay what they were
+        facts["device"] = device.partition(":")[0]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -56,6 +58,8 @@ def read_checkpoint(path: Path, key: str) -> Checkpoint | None:
         return None
     tensors, facts = load(path)
     if facts.get("run") != key:
-        raise WeightsError(f"{path}: checkpoint of another recipe, corpus or precision; move it away to start anew")
+        raise WeightsError(
+            f"{path}: checkpoint of another recipe, corpus, precision or device; move it away to start anew"
+        )
     losses = tuple(float(str(loss)) for loss in facts["losses"])  # type: ignore[attr-defined]
     return Checkpoint(int(str(facts["steps"])), float(str(facts["seconds"])), losses, **tensors)

@@ -79,7 +79,7 @@ def _train(
 ) -> tuple[Checkpoint, Run]:
     hardware, workers = where
     rows = reading_order(text.training, text.offsets, recipe)
-    key = run_key(recipe, text.digest, hardware.precision)
+    key = run_key(recipe, text.digest, hardware.precision, hardware.device)
     run = Run(
         recipe=recipe,
         start=starting_weights(recipe, text.vocabulary, places.earlier or places.models),

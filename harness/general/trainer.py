@@ -22,6 +22,7 @@ from harness.general.checkpoints import Checkpoint, read_checkpoint, write_check
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
 from harness.memory import keep_freed_memory
+from harness.precision import deterministic_kernels, prepare
 from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
 from harness.specification import Hardware, ModelSize
@@ -161,6 +162,9 @@ class _Worker:
         if run.hardware.device == "cpu":
             torch.set_num_threads(1)
             keep_freed_memory()
+        else:  # on processors the kernels used here add in a fixed order anyway
+            deterministic_kernels()
+            prepare(run.hardware)
         self.run, self.board, self.meeting, self.shards = run, board, meeting, shards
         self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.hardware)
         self.checkpoint = read_checkpoint(run.checkpoint, run.key)

@@ -13,6 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from harness.precision import lstm
 from harness.specification import Dropouts, ModelSize
 
 PADDING = 1  # id of xxpad in every vocabulary, as in fastai
@@ -83,7 +84,7 @@ class WeightDropLstm(nn.Module):
     def forward(self, x: Tensor, state: LayerState, generator: torch.Generator | None) -> tuple[Tensor, LayerState]:
         """Map (batch, time, inputs) to (batch, time, units) and the state after the last time step."""
         weights = [self.weight_ih, self.weight_dropout(self.weight_hh, generator), self.bias_ih, self.bias_hh]
-        output, hidden, cell = torch.lstm(x, state, weights, True, 1, 0.0, self.training, False, True)
+        output, hidden, cell = lstm(x, state, weights, self.training)
         return output, (hidden, cell)
 
 

@@ -125,3 +125,10 @@ def whole_chunks(documents: Documents, bptt: int) -> Tensor:
         start = (chunks - math.ceil(len(document) / bptt)) * bptt
         tokens[row, start : start + len(document)] = torch.from_numpy(document)
     return tokens
+
+
+def moved(batch: Tensor, device: str | torch.device) -> Tensor:
+    """The batch on ``device``; a GPU copies it from pinned memory when it comes to that, and nobody waits."""
+    if torch.device(device).type != "cuda":
+        return batch.to(device)
+    return batch.contiguous().pin_memory().to(device, non_blocking=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from harness.precision import full_precision
 from harness.rates import NamedParameters, layer_groups
 from harness.scratch.awd_lstm import PADDING, AwdLstm, Dropout, LayerState
+from harness.scratch.batches import moved
 from harness.scratch.cross_entropy import linear_cross_entropy
 from harness.specification import ClassifierRecipe, Dropouts, LanguageModelArm, ModelSize
 
@@ -105,7 +106,7 @@ class Classifier(nn.Module):
         self.pooled_chunks = recipe.max_length // recipe.bptt
 
     def forward(self, tokens: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Classify documents (batch, width), longest first, laid out by ``batches.whole_chunks``.
+        """Classify documents (batch, width), longest first, laid out by ``batches.whole_chunks``, on the processor.
 
         Returns:
             Logits (batch, classes) and the encoder outputs that were pooled (batch, time, width).
@@ -122,11 +123,12 @@ class Classifier(nn.Module):
         Raises:
             ValueError: unless each document starts on a chunk border and reaches the last chunk, longest first.
         """
-        chunks = _chunks(tokens, self.bptt)
+        rows_of_chunks = _rows_of_chunks(tokens, self.bptt)  # before the tokens move, so that no chunk waits for a GPU
+        tokens = moved(tokens, self.head.hidden.weight.device)
+        chunks = torch.split(tokens, self.bptt, dim=1)
         outputs: list[Tensor] = []
         state = self.encoder.initial_state(0)
-        for index, chunk in enumerate(chunks):
-            rows = int((chunk[:, 0] != PADDING).sum())
+        for index, (chunk, rows) in enumerate(zip(chunks, rows_of_chunks, strict=True)):
             pooled = index >= len(chunks) - self.pooled_chunks
             with torch.set_grad_enabled(torch.is_grad_enabled() and pooled):
                 state = _grow(state, self.encoder.initial_state(rows - state[0][0].shape[1]))
@@ -137,13 +139,14 @@ class Classifier(nn.Module):
         return torch.cat(outputs, dim=1).to(self.head.hidden.weight.dtype), kept != PADDING
 
 
-def _chunks(tokens: Tensor, bptt: int) -> tuple[Tensor, ...]:
-    chunks: tuple[Tensor, ...] = torch.split(tokens, bptt, dim=1)
+def _rows_of_chunks(tokens: Tensor, bptt: int) -> list[int]:
+    """How many documents each chunk has."""
     starts = tokens[:, ::bptt] != PADDING
     nested = bool((starts[:, 1:] >= starts[:, :-1]).all() and (starts[1:] <= starts[:-1]).all())
     if not nested or not bool(starts[:, -1].all()):
         raise ValueError("documents must be laid out by batches.whole_chunks, longest first")
-    return chunks
+    rows: list[int] = starts.sum(dim=0).tolist()
+    return rows
 
 
 def _grow(state: list[LayerState], new: list[LayerState]) -> list[LayerState]:

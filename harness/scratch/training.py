@@ -25,12 +25,12 @@ from harness.jobs import (
     held_out_rows,
 )
 from harness.metrics import predictions
-from harness.precision import products_in
+from harness.precision import prepare, products_in
 from harness.rates import NamedParameters
 from harness.record import Epoch
 from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
-from harness.scratch.batches import ClassifierBatches, LanguageModelBatches
+from harness.scratch.batches import ClassifierBatches, LanguageModelBatches, moved
 from harness.scratch.models import Classifier, LanguageModel, classifier_groups, language_model_groups
 from harness.scratch.optimizer import LayerwiseOptimizer, adamw
 from harness.specification import Optimization
@@ -51,6 +51,7 @@ def penalties(raw: Tensor, dropped: Tensor, optimization: Optimization) -> Tenso
 
 def fine_tune_language_model(job: LanguageModelJob, report: Report) -> LanguageModelOutcome:
     """Train a language model on the job's text; see ``harness.jobs``."""
+    prepare(job.hardware)
     with torch.device("meta"):  # no weights are drawn, so the global generator is left alone
         model = LanguageModel(len(job.start[EMBEDDING]), job.size, job.recipe.dropouts)
     model.to_empty(device=job.hardware.device).load_state_dict(job.start)
@@ -97,7 +98,8 @@ class _LanguageModelTrainer:
         # Summed on the device and read once, so that no step waits for it.
         loss_sum, seen = torch.zeros((), dtype=torch.float64, device=self.job.hardware.device), 0
         for tokens, targets in self.batches:
-            loss, state = self._step(tokens.to(self.job.hardware.device), targets.to(self.job.hardware.device), state)
+            read, wanted = (moved(part, self.job.hardware.device) for part in (tokens, targets))
+            loss, state = self._step(read, wanted, state)
             loss_sum += loss.double() * targets.numel()
             seen += targets.numel()
         mean = float(loss_sum) / seen
@@ -130,6 +132,7 @@ def perplexity(model: LanguageModel, documents: Documents, bptt: int) -> float:
 
 def fine_tune_classifier(job: ClassifierJob, report: Report) -> ClassifierOutcome:
     """Train a classifier on the job's labelled documents; see ``harness.jobs``."""
+    prepare(job.hardware)
     with torch.device("meta"):
         model = Classifier(len(job.start[EMBEDDING]), job.classes, job.size, job.recipe)
     model.to_empty(device=job.hardware.device).load_state_dict(job.start)
@@ -179,7 +182,7 @@ class _ClassifierTrainer:
         # Summed on the device and read once, so that no step waits for it.
         loss_sum, seen = torch.zeros((), dtype=torch.float64, device=self.job.hardware.device), 0
         for tokens, labels in self.batches.training(self.order):
-            loss = self._step(tokens.to(self.job.hardware.device), labels.to(self.job.hardware.device))
+            loss = self._step(tokens, moved(labels, self.job.hardware.device))
             loss_sum += loss.double() * len(labels)
             seen += len(labels)
         mean = float(loss_sum) / seen
@@ -201,7 +204,7 @@ def _evaluate(model: Classifier, split: LabelledDocuments, job: ClassifierJob) -
     model.eval()
     batches = ClassifierBatches(split.documents, split.labels, EVALUATION_ROWS, job.recipe.bptt)
     with products_in(job.hardware):
-        logits = torch.cat([model(tokens.to(job.hardware.device))[0] for tokens, _ in batches.evaluation()])
+        logits = torch.cat([model(tokens)[0] for tokens, _ in batches.evaluation()])
     ordered = torch.empty_like(logits)
     ordered[torch.from_numpy(batches.evaluation_order()).to(job.hardware.device)] = logits
     return ordered.float().cpu().numpy()

@@ -34,7 +34,7 @@ from harness.jobs import (
     Report,
     finite_or_none,
 )
-from harness.precision import products_in
+from harness.precision import lstm, prepare, products_in
 from harness.rates import discriminative_rates
 from harness.record import Epoch
 from harness.specification import Dropouts, Hardware, ModelSize, Optimization
@@ -122,7 +122,7 @@ def classifier(job: ClassifierJob) -> Any:  # noqa: ANN401  (fastai is untyped)
 def compute_in(hardware: Hardware, module: nn.Module) -> None:
     """Let a module compute its products in the hardware's precision and return what it returns in float32.
 
-    fastai's own mixed precision is for CUDA alone.
+    fastai's own mixed precision is for CUDA alone, where its LSTMs would be float16; see ``harness.precision.lstm``.
     """
     if hardware.precision == "float32":
         return
@@ -133,6 +133,17 @@ def compute_in(hardware: Hardware, module: nn.Module) -> None:
             return to_float(forward(*inputs))
 
     module.forward = low
+    if torch.device(hardware.device).type == "cuda":
+        for layer in module.modules():
+            if isinstance(layer, nn.LSTM):
+                setattr(layer, "forward", partial(lstm_forward, layer))  # noqa: B010  (a method, to mypy)
+
+
+def lstm_forward(layer: nn.LSTM, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """What one of fastai's LSTM layers does, by ``harness.precision.lstm``."""
+    weights = [getattr(layer, name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")]
+    output, hidden, cell = lstm(x, state, weights, layer.training)
+    return output, (hidden, cell)
 
 
 def _options(optimization: Optimization) -> dict[str, Any]:
@@ -160,6 +171,7 @@ def seed_everything(seeds: dict[str, int]) -> None:
 
 def fine_tune_language_model(job: LanguageModelJob, report: Report) -> LanguageModelOutcome:
     """Train a language model on the job's text; see ``harness.jobs``."""
+    prepare(job.hardware)
     learner = language_model(job)
     groups = (*(f"lstm-{layer + 1}" for layer in range(job.size.layers)), "embedding+decoder")
     peaks = discriminative_rates(len(groups), job.recipe.base_rate, job.arm.decay)
@@ -197,6 +209,7 @@ def perplexity(learner: LMLearner) -> float:
 
 def fine_tune_classifier(job: ClassifierJob, report: Report) -> ClassifierOutcome:
     """Train a classifier on the job's labelled documents; see ``harness.jobs``."""
+    prepare(job.hardware)
     learner = classifier(job)
     layers = classifier_layers(learner.model, job.size.layers)
     peaks = discriminative_rates(len(layers), job.base_rate, job.arm.decay)

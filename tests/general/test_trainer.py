@@ -162,8 +162,9 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
         {"recipe": replace(RECIPE, corpus=replace(CORPUS, held_out=11))},
         {"corpus_digest": "other"},
         {"precision": "bfloat16"},
+        {"device": "cuda:1"},
     ],
-    ids=["recipe", "declared corpus", "text", "precision"],
+    ids=["recipe", "declared corpus", "text", "precision", "device"],
 )
 def test_a_checkpoint_is_refused_by_a_run_that_differs_in(tmp_path: Path, changed: dict[str, str]) -> None:
     run = a_run(tmp_path)
@@ -171,9 +172,30 @@ def test_a_checkpoint_is_refused_by_a_run_that_differs_in(tmp_path: Path, change
     before = run.checkpoint.read_bytes()
     facts = {"recipe": RECIPE, "corpus_digest": "corpus", "precision": "float32"}
     other = replace(run, key=run_key(**(facts | changed)))  # type: ignore[arg-type]
-    with pytest.raises(WeightsError, match=r"run\.safetensors: checkpoint of another recipe, corpus or precision"):
+    with pytest.raises(WeightsError, match=r"run\.safetensors: checkpoint of another recipe, corpus, precision or"):
         train(other, 1, never)
     assert run.checkpoint.read_bytes() == before
+
+
+def test_runs_on_processors_keep_their_checkpoints_and_runs_on_any_gpu_share_theirs() -> None:
+    on_a_processor = "50861631af5304444b54648f76d8d8e4633c855766d4eaac1d564f697fa260a5"
+    assert run_key(RECIPE, "corpus", "float32") == run_key(RECIPE, "corpus", "float32", "cpu") == on_a_processor
+    on_a_gpu = run_key(RECIPE, "corpus", "float32", "cuda")
+    assert on_a_gpu == run_key(RECIPE, "corpus", "float32", "cuda:1") != on_a_processor
+
+
+def test_on_a_gpu_kernels_are_deterministic_and_the_device_is_prepared_before_the_model_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    hardware = Hardware("cuda:1", "bfloat16")
+    monkeypatch.setattr(trainer, "_board", lambda _run, _checkpoint: None)
+    monkeypatch.setattr(trainer, "deterministic_kernels", lambda: done.append("deterministic"))
+    monkeypatch.setattr(trainer, "prepare", done.append)
+    monkeypatch.setattr(trainer, "Replica", lambda *_: pytest.fail(f"{done}"))
+    with pytest.raises(pytest.fail.Exception) as built:
+        train(replace(a_run(tmp_path), hardware=hardware), 2, never)
+    assert str(built.value) == f"{['deterministic', hardware]}"
 
 
 @pytest.mark.parametrize("kept", [0, 100, -1])

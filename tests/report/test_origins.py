@@ -74,7 +74,7 @@ def test_link_and_line_point_to_the_record_of_the_cell(rows, page):
 
 
 def test_a_cell_runs_again_on_the_hardware_of_its_record():
-    hardware = (("cpu", "float32"), ("cuda:1: A card", "float32"), ("cuda: A card", "bfloat16"))
+    hardware = (("cpu", "float32"), ("cuda:1: A card, CUDA 13.0, cuDNN 92000", "float32"), ("cuda: A card", "bfloat16"))
     records = [
         replace(record, environment=replace(record.environment, device=device, precision=precision))
         for record, (device, precision) in zip(RECORDS, hardware, strict=False)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import random
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from parity.small_jobs import (
+    BPTT,
+    CLASSES,
+    SIZE,
     SOME_DROPOUT,
+    WORDS,
     classifier_job,
+    classifier_recipe,
     documents,
     labelled,
     language_model_job,
@@ -22,6 +28,9 @@ from parity.small_jobs import (
 )
 
 from harness.jobs import ClassifierJob, ClassifierOutcome, LanguageModelOutcome
+from harness.scratch import cross_entropy, models
+from harness.scratch.batches import moved, whole_chunks
+from harness.scratch.models import Classifier, LanguageModel
 from harness.scratch.training import fine_tune_classifier, fine_tune_language_model, penalties
 from harness.specification import Optimization
 from harness.weights import weights_digest
@@ -74,6 +83,36 @@ def test_global_generators_are_not_consumed() -> None:
     assert random.getstate() == before[2]
     assert np.random.get_state()[1].tolist() == before[1]  # type: ignore[index]
     assert torch.equal(torch.get_rng_state(), before[0])
+
+
+@pytest.fixture
+def _meta_without_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Autocast does not know the device of tensors without values, on which whatever asks for a value raises."""
+    for module in (models, cross_entropy):
+        monkeypatch.setattr(module, "full_precision", lambda _like: nullcontext())
+    monkeypatch.setattr(cross_entropy, "product_dtype", lambda like: like.dtype)
+
+
+@pytest.mark.usefixtures("_meta_without_autocast")
+def test_no_step_of_a_language_model_waits_for_a_value_on_the_device() -> None:
+    with torch.device("meta"):
+        model = LanguageModel(WORDS, SIZE, SOME_DROPOUT).train()
+    state = model.encoder.initial_state(4)
+    tokens = moved(torch.full((4, BPTT), 9), "meta")
+    loss, raw, dropped, _ = model.loss(tokens, tokens, state, torch.Generator())
+    torch.autograd.backward(loss + penalties(raw, dropped, Optimization()))
+    with pytest.raises(RuntimeError, match="meta"):
+        float(loss)
+
+
+@pytest.mark.usefixtures("_meta_without_autocast")
+def test_no_step_of_a_classifier_waits_for_a_value_on_the_device() -> None:
+    with torch.device("meta"):
+        model = Classifier(WORDS, CLASSES, SIZE, classifier_recipe(SOME_DROPOUT)).train()
+    tokens = whole_chunks(documents([6 * BPTT, 3 * BPTT, 5]), BPTT)  # chunks that are not pooled, rows that join
+    logits, outputs = model(tokens, torch.Generator())
+    loss = torch.nn.functional.cross_entropy(logits, moved(torch.tensor([0, 1, 2]), "meta"))
+    torch.autograd.backward(loss + penalties(outputs, outputs, Optimization()))
 
 
 def test_the_job_that_is_trained_keeps_its_starting_weights() -> None:
