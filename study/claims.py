@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from harness.claims import AGREEMENT, RANKING, Claim, Place, Selector
 from study.arms import DECAYS
@@ -35,6 +36,7 @@ _LOWEST, _HIGHEST = (
     replace(_TORCH, measure="movement of the lowest layer"),
     replace(_TORCH, measure="movement of the highest LSTM"),
 )
+_of_compact = partial(Claim, margin=MARGIN, places=COMPACT_PLACES)
 
 
 CLAIMS = (
@@ -77,67 +79,55 @@ CLAIMS = (
         MARGIN,
         places=PLACES,
     ),
-    Claim(
+    _of_compact(
         "discriminative-beats-uniform-unfreezing",
         "With gradual unfreezing too, discriminative rates (decay 2.6) give a lower test error than a uniform rate.",
         "superior",
         _ULMFIT,
         replace(_ULMFIT, decay=1.0),
-        MARGIN,
-        places=COMPACT_PLACES,
     ),
-    Claim(
+    _of_compact(
         "the-factor-is-near-the-best",
         "The error at decay 2.6 is not higher than at the best decay of the sweep, within the margin.",
         "not inferior",
         _TORCH,
         _TORCH_BEST,
-        MARGIN,
-        places=COMPACT_PLACES,
         question="factor",
     ),
-    Claim(
+    _of_compact(
         "the-factor-is-near-the-best-fastai",
         "With fastai, the error at decay 2.6 is not higher, within the margin, than at the decay that the sweep of our "
         "own implementation found best.",
         "not inferior",
         _FASTAI,
         _FASTAI_BEST,
-        MARGIN,
-        places=COMPACT_PLACES,
         question="factor",
     ),
-    Claim(
+    _of_compact(
         "discriminative-widens-the-range",
         "Over the grid of base rates the mean validation error (the area under it against the log of the rate) is "
         "lower at decay 2.6 than at the uniform rate.",
         "superior",
         replace(_TORCH, measure="area"),
         replace(_TORCH_UNIFORM, measure="area"),
-        MARGIN,
-        places=COMPACT_PLACES,
         question="base rates",
     ),
-    Claim(
+    _of_compact(
         "the-last-layer-alone-chooses-as-well",
         "A base rate chosen by fine-tuning the last layer alone gives no higher error, within the margin, than one "
         "tuned with all layers (decay 2.6).",
         "not inferior",
         replace(_TORCH, rate="last"),
         _TORCH,
-        MARGIN,
-        places=COMPACT_PLACES,
         question="base rates",
     ),
-    Claim(
+    _of_compact(
         "the-papers-pairing-favours-discriminative",
         "At the paper's own base rates (0.01 with discriminative rates, 0.001 without) discriminative rates give a "
         "lower test error.",
         "superior",
         Selector("torch", "full", 2.6, rate=0.01),
         Selector("torch", "full", 1.0, rate=0.001),
-        MARGIN,
-        places=COMPACT_PLACES,
         question="base rates",
     ),
     Claim(
@@ -160,15 +150,13 @@ CLAIMS = (
         places=COMPACT_PLACES,
         question="layers",
     ),
-    Claim(
+    _of_compact(
         "the-least-moved-beats-the-most-moved",
         "Of the decay factors, each tuned, the one whose embedding moves least has a lower test error than the one "
         "whose embedding moves most.",
         "superior",
         replace(_TORCH, decay=DECAYS, chosen_by="least movement"),
         replace(_TORCH, decay=DECAYS, chosen_by="most movement"),
-        MARGIN,
-        places=COMPACT_PLACES,
         question="movement",
     ),
     Claim(
@@ -201,15 +189,13 @@ CLAIMS = (
         places=PLACES,
         question=AGREEMENT,
     ),
-    Claim(
+    _of_compact(
         "implementations-agree-on-the-best",
         "What decay 2.6 changes against the decay that the sweep of our own implementation found best is the same in "
         "both implementations, within the margin.",
         "equivalent",
         replace(_TORCH, less=_TORCH_BEST),
         replace(_FASTAI, less=_FASTAI_BEST),
-        MARGIN,
-        places=COMPACT_PLACES,
         question=AGREEMENT,
     ),
     Claim(
@@ -223,57 +209,47 @@ CLAIMS = (
         question=RANKING,
         also=((_FASTAI_LOWER, _FASTAI_HIGHER),),
     ),
-    Claim(
+    _of_compact(
         "both-directions-beat-one",
         "The averaged predictions of full ULMFiT in both directions have a lower test error than those of the forward "
         "one alone.",
         "superior",
         _BOTH,
         _ULMFIT,
-        MARGIN,
-        places=COMPACT_PLACES,
         question="directions",
     ),
-    Claim(
+    _of_compact(
         "pre-training-helps-in-both-directions",
         "Averaged over both directions, full ULMFiT has a lower test error than training from scratch, averaged too.",
         "superior",
         _BOTH,
         replace(_SCRATCH, direction="both"),
-        MARGIN,
-        places=COMPACT_PLACES,
         question="directions",
     ),
-    Claim(
+    _of_compact(
         "the-directions-are-as-good",
         "Full ULMFiT has the same test error from the backward as from the forward language model, within the margin.",
         "equivalent",
         replace(_ULMFIT, direction="backward"),
         _ULMFIT,
-        MARGIN,
-        places=COMPACT_PLACES,
         question="directions",
     ),
-    Claim(
+    _of_compact(
         "discriminative-beats-uniform-language-model",
         "In the fine-tuning of the language model too, discriminative rates (decay 2.6) lead full ULMFiT to a lower "
         "test error than a uniform rate.",
         "superior",
         _ULMFIT,
         replace(_ULMFIT, arm="lm-decay-1"),
-        MARGIN,
-        places=COMPACT_PLACES,
         question="language model",
     ),
-    Claim(
+    _of_compact(
         "the-tied-weights-belong-to-either-end",
         "Full ULMFiT has the same test error, within the margin, when the language model's embedding, which is its "
         "decoder too, is fine-tuned at the lowest rate as when at the highest.",
         "equivalent",
         replace(_ULMFIT, arm="lm-tied-low"),
         _ULMFIT,
-        MARGIN,
-        places=COMPACT_PLACES,
         question="language model",
     ),
     *(

@@ -264,7 +264,7 @@ def test_no_worker_is_left_behind_by_a_run_that_is_interrupted(tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         train(a_run(tmp_path), 2, interrupt)
     (other,) = others
-    other.join(10)
+    other.join(60)
     assert other.exitcode == 0
 
 
