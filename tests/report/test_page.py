@@ -150,7 +150,7 @@ def test_figures_and_tables_are_files_as_well(report):
         "coverage",
         "language-models",
     )
-    stems = ("at-a-glance", "verdicts", "errors", "areas", "tuning-budget", *published, *measured)
+    stems = ("at-a-glance", "verdicts", "errors", "areas", "near-rates", "tuning-budget", *published, *measured)
     assert tables == {f"{stem}.{ending}" for stem in stems for ending in ("md", "tex", "csv")}
     assert {"figures/error-against-decay.svg", "figures/tuning-rt-1k.svg"} <= names
     svgs = {name[:-4] for name in names if name.endswith(".svg")}
