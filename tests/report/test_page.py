@@ -100,6 +100,7 @@ def test_the_sections_come_in_order(report):
         "This run against the committed evidence",
         "Errors",
         "Sensitivity to the base rate",
+        "Other rates that validation data would allow",
         "Beside the paper",
         "The two implementations at the same base rate",
         "Figures",
