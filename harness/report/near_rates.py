@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.claims import Family, Protocol, family_of, paired_errors
+from harness.claims import Family, Protocol, paired_errors
 from harness.record import Record
-from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, find, swept_arm
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, finals_by_rate, find, swept_arm
 from harness.report.tables import ABSENT, Column, Table, Value, points
 from harness.statistics import paired_difference
 
@@ -57,12 +57,8 @@ def near(summary: Summary) -> tuple[float, ...]:
 
 def near_rates(summaries: Sequence[Summary], records: Iterable[Record], protocol: Protocol) -> tuple[NearRates, ...]:
     """Compare 2.6 with 1 for the swept arm of each data set, recipe and implementation that was tuned at both."""
-    finals: dict[tuple[Family, float], dict[int, Record]] = {}
-    for record in records:
-        cell = record.specification
-        if cell.repetition in protocol.final_repetitions and cell.recipe.crossing is None:
-            finals.setdefault((family_of(record), cell.base_rate), {})[cell.repetition] = record
-    whole = {key: found for key, found in finals.items() if len(found) == len(protocol.final_repetitions)}
+    planned, finals = len(protocol.final_repetitions), finals_by_rate(records, protocol)
+    whole = {key: found for key, found in finals.items() if len(found) == planned}
     arm = swept_arm(summaries)
     found = []
     for summary in summaries:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.claims import Family, Protocol, family_of, paired_errors
+from harness.claims import Protocol, paired_errors
 from harness.record import Record
-from harness.report.summaries import Summary, by_repetition, find
+from harness.report.summaries import Summary, by_repetition, finals_by_rate, find
 from harness.report.tables import ABSENT, Column, Table, bracketed, points, rate_text
 from harness.statistics import paired_difference
 
@@ -40,12 +40,7 @@ def same_rates_table(
         "chose: the paired difference in test error of the final repetitions, with a BCa interval that is not "
         "adjusted. † The rate lies on the edge of the grid."
     )
-    finals: dict[tuple[Family, float], dict[int, Record]] = {}
-    for record in records:
-        cell = record.specification
-        if cell.repetition in protocol.final_repetitions:
-            finals.setdefault((family_of(record), cell.base_rate), {})[cell.repetition] = record
-    rows = []
+    finals, rows = finals_by_rate(records, protocol), []
     for summary in summaries:
         other = find(summaries, replace(summary.family, implementation="fastai"))
         if summary.family.implementation == "torch" and other is not None:

@@ -75,6 +75,16 @@ def by_repetition(summary: Summary) -> dict[int, Record]:
     return {record.specification.repetition: record for record in summary.finals}
 
 
+def finals_by_rate(records: Iterable[Record], protocol: Protocol) -> dict[tuple[Family, float], dict[int, Record]]:
+    """Sort the final records of any base rate, chosen or not: by family and rate, then by repetition."""
+    found: dict[tuple[Family, float], dict[int, Record]] = {}
+    for record in records:
+        cell = record.specification
+        if cell.repetition in protocol.final_repetitions and cell.recipe.crossing is None:
+            found.setdefault((family_of(record), cell.base_rate), {})[cell.repetition] = record
+    return found
+
+
 def find(summaries: Iterable[Summary], family: Family) -> Summary | None:
     """Look up the summary of ``family``, if there is one."""
     return next((summary for summary in summaries if summary.family == family), None)
