@@ -60,21 +60,23 @@ def data_sources(data: Path | None) -> Sources:
 def selected_profile(study: Study, selection: Selection) -> Profile:
     """The profile cut down to the selected datasets and implementations, with the selected arms and decays.
 
-    An arm that the profile has is run as declared there; another one takes the place of each that it has.
+    An arm or a dataset that the profile has is run as declared there. Another arm takes the place of each that it has,
+    another dataset that of its first.
 
     Raises:
         UnknownNameError: naming what does not exist, the nearest and all valid names.
     """
     profile = study.profiles[choose("profile", selection.profile, study.profiles)]
-    valid = tuple(dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps))
-    datasets = [choose(f"dataset of profile {profile.name!r}", name, valid) for name in selection.datasets or valid]
+    own = tuple(dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps))
+    datasets = [choose("dataset", name, study.datasets) for name in selection.datasets or own]
     chosen = [choose("implementation", name, IMPLEMENTATIONS) for name in selection.implementations or ()]
     arms = [study.arms[choose("arm", name, study.arms)] for name in selection.arms or ()]
     declared = {sweep.arm.name for sweep in profile.sweeps}
     sweeps = [
-        _with_decays(replace(sweep, arm=arm), selection.decays)
+        _with_decays(replace(sweep, arm=arm, dataset=study.datasets[name]), selection.decays)
+        for name in datasets
         for sweep in profile.sweeps
-        if sweep.dataset.name in datasets and (not chosen or sweep.implementation in chosen)
+        if sweep.dataset.name == (name if name in own else own[0]) and (not chosen or sweep.implementation in chosen)
         for arm in arms or (sweep.arm,)
         if arm.name == sweep.arm.name or arm.name not in declared
     ]

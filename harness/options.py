@@ -21,8 +21,8 @@ def _device(name: str) -> str:
     return name
 
 
-ProfileName = Annotated[str, typer.Option("--profile", help="How much of the study: quick, full, paper.")]
-Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset; may be repeated.")]
+ProfileName = Annotated[str, typer.Option("--profile", help="How much of the study (study/profiles.py).")]
+Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset, or another declared one; may be repeated.")]
 Implementations = Annotated[list[str] | None, typer.Option("--implementation", help="Only torch or only fastai.")]
 Decays = Annotated[list[float] | None, typer.Option("--decay", min=1e-3, help="These decays instead; may be repeated.")]
 Arms = Annotated[

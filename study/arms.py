@@ -19,7 +19,8 @@ LANGUAGE_MODEL_ARMS = {
 }
 
 TUNED = LANGUAGE_MODEL_ARMS["full+discr+stlr"]
-DECAYS = tuple(round(2.6 ** (k / 2), 3) for k in range(-1, 6))  # 0.62 … 10.9; 1 is uniform
+SWEPT = tuple(round(2.6 ** (k / 2), 3) for k in range(-1, 6))  # 0.62 … 10.9, 1 is uniform; what claims are about
+DECAYS = SWEPT
 
 
 def _after(name: str, start: LanguageModelArm | Literal["general"]) -> Arm:

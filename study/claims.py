@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from harness.claims import AGREEMENT, RANKING, Claim, Place, Selector
-from study.arms import DECAYS
+from study.arms import SWEPT
 from study.profiles import COMPACT_DATASETS, CORE_DECAYS, MINI_DATASETS, TRANSFER_DATASETS, compact_recipe
 from study.protocol import PROTOCOL
 from study.published import PUBLISHED, keeps_its_signs
@@ -23,8 +23,8 @@ PLACES = MINI_PLACES + COMPACT_PLACES
 
 _TORCH, _TORCH_UNIFORM = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
 _FASTAI, _FASTAI_UNIFORM = Selector("fastai", "full+stlr", 2.6), Selector("fastai", "full+stlr", 1.0)
-_TORCH_BEST = replace(_TORCH, decay=DECAYS)
-_FASTAI_BEST = replace(_FASTAI, decay=DECAYS, chosen_with="torch")
+_TORCH_BEST = replace(_TORCH, decay=SWEPT)
+_FASTAI_BEST = replace(_FASTAI, decay=SWEPT, chosen_with="torch")
 _TORCH_LOWER = replace(_TORCH, decay=CORE_DECAYS, chosen_by="lowest test error")
 _TORCH_HIGHER = replace(_TORCH_LOWER, chosen_by="highest test error")
 _FASTAI_LOWER, _FASTAI_HIGHER = (
@@ -155,8 +155,8 @@ CLAIMS = (
         "Of the decay factors, each tuned, the one whose embedding moves least has a lower test error than the one "
         "whose embedding moves most.",
         "superior",
-        replace(_TORCH, decay=DECAYS, chosen_by="least movement"),
-        replace(_TORCH, decay=DECAYS, chosen_by="most movement"),
+        replace(_TORCH, decay=SWEPT, chosen_by="least movement"),
+        replace(_TORCH, decay=SWEPT, chosen_by="most movement"),
         question="movement",
     ),
     Claim(

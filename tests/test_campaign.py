@@ -201,7 +201,7 @@ def test_stages_that_only_finished_cells_need_are_left_out(reference: Reference,
 def test_a_selection_takes_that_part_of_the_profile(reference: Reference) -> None:
     study = reference.world.study
     news = planned(study, Selection("quick", datasets=("tiny-news",)), ()).cells
-    assert {cell.dataset.name for cell in news} == {"tiny-news"}
+    assert {(cell.dataset.name, cell.arm.name) for cell in news} == {("tiny-news", SCRATCH.name)}
     assert planned(study, Selection("quick", implementations=("fastai",)), ()).cells == ()
     cell = replace(reference.world.cell(replace(MAIN, decay=1.0)), repetition=1)
     assert planned(study, Selection("quick", cells=(cell_id(cell),)), ()).cells == (cell,)
@@ -212,11 +212,24 @@ def test_a_selection_takes_that_part_of_the_profile(reference: Reference) -> Non
     assert {one.arm.decay for one in others} == {1.0, 2.6}
 
 
+def test_a_data_set_that_the_profile_lacks_is_run_as_its_first(reference: Reference) -> None:
+    study = reference.world.study
+    own = planned(study, Selection("full"), ()).cells
+    other = planned(study, Selection("full", datasets=("tiny-news",)), ()).cells
+    assert other == tuple(replace(cell, dataset=study.datasets["tiny-news"]) for cell in own)
+    declared = replace(study, datasets={**study.datasets, "more-news": replace(other[0].dataset, name="more-news")})
+    more = planned(declared, Selection("quick", datasets=("tiny-news", "more-news")), ()).cells
+    assert {(cell.dataset.name, cell.arm.name) for cell in more} == {
+        ("tiny-news", SCRATCH.name),
+        ("more-news", MAIN.name),
+    }
+
+
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
         (Selection("quik"), r"unknown profile 'quik'\. Did you mean 'quick'\? Valid: quick, full"),
-        (Selection("full", datasets=("tiny-news",)), r"unknown dataset of profile 'full' 'tiny-news'"),
+        (Selection("full", datasets=("tiny-new",)), r"unknown dataset 'tiny-new'\. Did you mean 'tiny-news'\?"),
         (Selection("quick", implementations=("pytorch",)), r"'pytorch'\. Did you mean 'torch'\? Valid: torch, fastai"),
         (Selection("quick", arms=("lost",)), r"unknown arm 'lost'\. Did you mean 'last'\?"),
         (Selection("quick", cells=("tiny-questions/tiny",)), r"unknown cell 'tiny-questions/tiny'\. Did you mean"),

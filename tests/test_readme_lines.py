@@ -65,19 +65,25 @@ def test_the_line_of_a_data_set_declares_texts_that_load_and_split(tmp_path: Pat
     assert {label for _, label in parts.train} == set(dataset.classes)
 
 
-@pytest.mark.parametrize("arm", [None, "freez+cos-general"])
-def test_the_lines_work_where_the_readme_puts_them(tmp_path: Path, arm: str | None) -> None:
+@pytest.mark.parametrize(
+    ("chosen", "missing"),
+    [
+        (["--profile", "full"], "rt-1k/mini/torch/full+stlr"),
+        (["--profile", "full", "--arm", "freez+cos-general"], "rt-1k/mini/torch/freez+cos-general"),
+        (["--profile", "compact", "--dataset", "rt-2k"], "rt-2k/compact/torch/full+stlr"),
+    ],
+)
+def test_the_lines_work_where_the_readme_puts_them(tmp_path: Path, chosen: list[str], missing: str) -> None:
     shutil.copytree(ROOT / "study", tmp_path / "study", ignore=shutil.ignore_patterns("models", "__pycache__"))
     insert(tmp_path / "study/arms.py", r"^DECAYS = .*\n", DECAY_LINE)
     insert(tmp_path / "study/arms.py", r"^ARMS = \{\n.*\n    for arm in \(\n", f"        {ARM_LINE},")
     insert(tmp_path / "study/datasets.py", r"^_DATASETS = \(\n", f"    {DATASET_LINE},")
-    code = "from study.__main__ import STUDY, main; assert 'rt-2k' in STUDY.datasets; main(STUDY)"
+    code = "from study.__main__ import STUDY, main; assert '3.2' not in repr(STUDY.claims); main(STUDY)"
     paths = f"import sys; sys.path[:0] = {[str(tmp_path), str(ROOT)]!r}; "
-    chosen = ["--arm", arm] if arm else []
-    command = [sys.executable, "-c", paths + code, "plan", "--profile", "full", *chosen]
+    command = [sys.executable, "-c", paths + code, "plan", *chosen]
     places = ["--store", str(tmp_path / "store"), "--results", str(tmp_path / "none")]
     said = subprocess.run([*command, *places], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert re.findall(rf"^missing   rt-1k/mini/torch/{re.escape(arm or 'full+stlr')}/decay-3.2/", said, re.MULTILINE)
+    assert re.findall(rf"^missing   {re.escape(missing)}/decay-3.2/", said, re.MULTILINE)
 
 
 def insert(path: Path, anchor: str, line: str) -> None:
