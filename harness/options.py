@@ -22,7 +22,9 @@ def _device(name: str) -> str:
 
 
 ProfileName = Annotated[str, typer.Option("--profile", help="How much of the study (study/profiles.py).")]
-Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset, or another declared one; may be repeated.")]
+Datasets = Annotated[
+    list[str] | None, typer.Option("--dataset", help="Only this dataset, or another declared one; may be repeated.")
+]
 Implementations = Annotated[list[str] | None, typer.Option("--implementation", help="Only torch or only fastai.")]
 Decays = Annotated[list[float] | None, typer.Option("--decay", min=1e-3, help="These decays instead; may be repeated.")]
 Arms = Annotated[

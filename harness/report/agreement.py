@@ -43,33 +43,38 @@ def implementation_pairs(summaries: Sequence[Summary]) -> tuple[Pairs, ...]:
 def agreement(pairs: Sequence[Pairs], margin: float, titles: Mapping[str, str]) -> Figure | None:
     """Draw torch minus fastai against their mean, with ±margin, and for each of ``pairs`` mean and limits of agreement.
 
+    The colour tells the dataset, the marker the decay.
+
     ``margin`` is an error fraction. The limits are those of 95 % of differences; a single pair has none.
     """
     if not pairs:
         return None
-    figure, panels = new_figure(1, 1, 2.9)
+    figure, panels = new_figure(1, 1, 1.95 + 0.135 * (1 + len(pairs)))  # the legend has a line for each
     axes = panels[0][0]
+    datasets = list(dict.fromkeys(pair.dataset for pair in pairs))
+    decays = sorted({pair.decay for pair in pairs})
     axes.axhspan(-100 * margin, 100 * margin, color="#d9d9d9", zorder=0, label=f"margin ±{100 * margin:g}")
     axes.axhline(0, color="#999999", linewidth=0.8)
-    for index, pair in enumerate(pairs):
-        _draw(axes, pair, index, titles.get(pair.dataset, pair.dataset))
+    for pair in pairs:
+        look = SERIES[datasets.index(pair.dataset)], marker(decays.index(pair.decay))
+        _draw(axes, pair, look, titles.get(pair.dataset, pair.dataset))
     axes.set_xlabel("mean test error of the two, %")
     axes.set_ylabel("torch − fastai, points")
     shared_legend(figure, panels, 1)
     return figure
 
 
-def _draw(axes: Axes, pair: Pairs, index: int, title: str) -> None:
+def _draw(axes: Axes, pair: Pairs, look: tuple[str, str], title: str) -> None:
     torch, fastai = np.array(pair.torch), np.array(pair.fastai)
     middles, differences = (torch + fastai) / 2, torch - fastai
-    mean, colour = float(differences.mean()), SERIES[index % len(SERIES)]
+    mean, (colour, shape) = float(differences.mean()), look
     limits = f" ± {_NORMAL_95 * differences.std(ddof=1):.2f}" if len(differences) > 1 else ""
     axes.plot(
         middles,
         differences,
         linestyle="none",
         color=colour,
-        marker=marker(index),
+        marker=shape,
         markersize=3.5,
         alpha=0.8,
         label=f"{title}, {pair.decay:g}: {mean:+.2f}{limits}".replace("-", "−"),

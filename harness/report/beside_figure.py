@@ -18,31 +18,31 @@ HEADING = "Paper’s Table"
 
 @figure_style()
 def beside_published(rows: Sequence[Repeated], titles: Mapping[str, str]) -> Figure | None:
-    """Draw each measured contrast, a row each by table and dataset: the paper's difference and ours, in points.
+    """Draw each measured contrast, a row each by table, a panel for each dataset: the paper's difference and ours.
 
-    Ours has its 95 % BCa interval. Both sides of 0 are the two signs.
+    In points, ours with its 95 % BCa interval. Both sides of 0 are the two signs.
     """
     measured = [row for row in rows if row.ours is not None]
     if not measured:
         return None
-    groups = list(dict.fromkeys((row.contrast.after.table, row.dataset) for row in measured))
-    height = len(measured) + len(groups)
-    figure, panels = new_figure(1, 1, 0.9 + 0.19 * height)
-    axes = panels[0][0]
-    axes.axvline(0, color="#777777", linewidth=0.9)
-    labels: list[str] = []
-    for table, dataset in groups:
-        labels.append(f"{HEADING} {table}, {titles.get(dataset, dataset)}")
-        for row in measured:
-            if (row.contrast.after.table, row.dataset) == (table, dataset):
-                _row(axes, len(labels), row)
-                labels.append(_label(row, len({other.way for other in measured})))
-    axes.set_yticks(range(len(labels)), labels)
-    _bold_headings(axes, [label.startswith(HEADING) for label in labels])
-    axes.set_ylim(height - 0.4, -0.7)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
-    axes.set_xlabel("change of error, points")
+    several = len({row.way for row in measured}) > 1
+    lines: list[tuple[str, str]] = []  # table and label; a table's own line is its heading
+    for table in dict.fromkeys(row.contrast.after.table for row in measured):
+        own = [row for row in measured if row.contrast.after.table == table]
+        lines += [(table, f"{HEADING} {table}"), *dict.fromkeys((table, _label(row, several)) for row in own)]
+    datasets = list(dict.fromkeys(row.dataset for row in measured))
+    figure, panels = new_figure(1, len(datasets), 1.0 + 0.19 * len(lines), sharey=True)
+    for axes, dataset in zip(panels[0], datasets, strict=True):
+        axes.axvline(0, color="#777777", linewidth=0.9)
+        for row in (row for row in measured if row.dataset == dataset):
+            _row(axes, lines.index((row.contrast.after.table, _label(row, several))), row)
+        axes.set_title(titles.get(dataset, dataset))
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("change of error, points")
+    panels[0][0].set_yticks(range(len(lines)), [label for _, label in lines])
+    panels[0][0].set_ylim(len(lines) - 0.4, -0.7)
+    _bold_headings(panels[0][0])
     _legend(figure, measured)
     return figure
 
@@ -57,16 +57,16 @@ def _row(axes: Axes, place: int, row: Repeated) -> None:
     axes.plot(100 * row.published, place, "D", color=BLACK, markerfacecolor="white", markersize=4)
 
 
-def _label(row: Repeated, ways: int) -> str:
+def _label(row: Repeated, several: bool) -> str:
     """Name the contrast, and in what it was measured where there are several such ways."""
-    way = f" ({row.way[0]})" if ways > 1 and row.way is not None else ""
+    way = f" ({', '.join(row.way)})" if several and row.way is not None else ""
     return f"{row.contrast.before.name} → {row.contrast.after.name}{way}"
 
 
-def _bold_headings(axes: Axes, headings: Sequence[bool]) -> None:
-    for label, heading in zip(axes.get_yticklabels(), headings, strict=True):
+def _bold_headings(axes: Axes) -> None:
+    for label in axes.get_yticklabels():
         label.set_fontsize(6.5)
-        if heading:
+        if label.get_text().startswith(HEADING):
             label.set_fontweight("bold")
 
 

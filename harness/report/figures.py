@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from harness.record import Epoch, Record
+from harness.record import Epoch, RealisedRates
 from harness.report.appearance import (
     BLUE,
     LINES,
@@ -77,8 +77,8 @@ def learning_curves(summaries: Sequence[Summary]) -> Figure | None:
 
 
 @figure_style()
-def realised_rates(examples: Sequence[Record]) -> Figure | None:
-    """Draw the rates read from the optimizer, per layer group against step on a log axis: a panel per example cell.
+def realised_rates(examples: Mapping[str, RealisedRates]) -> Figure | None:
+    """Draw the rates read from the optimizer, per layer group against step on a log axis: a panel per titled example.
 
     A group that is frozen, at rate 0, is not drawn there.
     """
@@ -87,8 +87,10 @@ def realised_rates(examples: Sequence[Record]) -> Figure | None:
     columns = min(3, len(examples))
     figure, panels = new_figure(-(-len(examples) // columns), columns, 2.1, sharey=True)
     flat = [axes for row in panels for axes in row]
-    for axes, record in zip(flat, examples, strict=False):
-        _ladder_panel(axes, record)
+    names = tuple(dict.fromkeys(group for rates in examples.values() for group in rates.groups))
+    for axes, (title, rates) in zip(flat, examples.items(), strict=False):
+        _ladder_panel(axes, rates, names)
+        axes.set_title(title)
     for axes in flat[len(examples) :]:
         axes.remove()
     for row in panels:
@@ -172,23 +174,22 @@ def _curve(axes: Axes, summary: Summary, value: Callable[[Epoch], float | None])
     axes.plot(epochs, means, LINES[uniform], color=colour, marker=MARKERS[uniform], label=label)
 
 
-def _ladder_panel(axes: Axes, record: Record) -> None:
-    trace = np.array(record.result.rates.trace, dtype=float)
-    groups = record.result.rates.groups
-    for index, group in enumerate(groups):
-        rates = np.where(trace[:, 1 + index] > 0, trace[:, 1 + index], np.nan) if len(trace) else np.array([])
+def _ladder_panel(axes: Axes, rates: RealisedRates, names: Sequence[str]) -> None:
+    """Draw one trace; ``names`` are the groups of all panels, by which one looks the same in each."""
+    trace = np.array(rates.trace, dtype=float)
+    for index, group in enumerate(rates.groups):
+        place = names.index(group)
         axes.plot(
             trace[:, 0] if len(trace) else [],
-            rates,
-            color=shade(index, len(groups)),
-            marker=marker(index),
-            markevery=(2 * index, 2 * len(groups)),  # apart, so that groups at the same rate can all be seen
+            np.where(trace[:, 1 + index] > 0, trace[:, 1 + index], np.nan) if len(trace) else [],
+            color=shade(place, len(names)),
+            marker=marker(place),
+            markevery=(2 * index, 2 * len(rates.groups)),  # apart, so that groups at the same rate can all be seen
             markersize=3.5,
             label=group,
         )
     axes.set_yscale("log")
     axes.set_xlabel("step")
-    axes.set_title(f"{record.specification.arm.name}, decay {record.specification.arm.decay:g}")
 
 
 def _mean_displacement(summary: Summary, group: str) -> float:

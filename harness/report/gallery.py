@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from matplotlib.figure import Figure
 
 from harness.claims import Family, Protocol, without_language_model
-from harness.record import Record
+from harness.record import RealisedRates, Record
 from harness.report import figures
 from harness.report.agreement import agreement, implementation_pairs
 from harness.report.beside_figure import beside_published
@@ -20,6 +20,7 @@ from harness.report.pretraining import Start, error_against_tokens
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, swept_arm
 from harness.report.tuning import sensitivity, tuning_heat_map
 from harness.report.tuning_budget import Grid
+from harness.specification import Arm, LanguageModelArm
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,31 @@ def _recipes(summaries: Sequence[Summary]) -> list[str]:
             variants.add(recipe.name)
     names = dict.fromkeys(summary.family.recipe for summary in summaries)
     return [name for name in names if name not in variants]
+
+
+def example_rates(cells: Sequence[Record]) -> dict[str, RealisedRates]:
+    """The rates of the cells' classifiers, and of the language models' fine-tuning before them, by title.
+
+    Of classifiers that differ in nothing but where they start, the first is shown; of language models, for each
+    schedule and place of the embedding, the one whose decay is nearest to 2.6.
+    """
+    classifiers: dict[Arm, Record] = {}
+    language_models: dict[tuple[str, str], tuple[LanguageModelArm, RealisedRates]] = {}
+    for record in cells:
+        arm, before = record.specification.arm, record.inputs.language_model_rates
+        classifiers.setdefault(replace(arm, name="", start="general"), record)
+        if before is not None and before.trace and isinstance(arm.start, LanguageModelArm):
+            key = (arm.start.schedule, arm.start.embedding_group)
+            known = language_models.setdefault(key, (arm.start, before))
+            if abs(arm.start.decay - DISCRIMINATIVE) < abs(known[0].decay - DISCRIMINATIVE):
+                language_models[key] = (arm.start, before)
+    found: dict[str, RealisedRates] = {}
+    for record in classifiers.values():
+        found[f"{record.specification.arm.name}, decay {record.specification.arm.decay:g}"] = record.result.rates
+    for stage, rates in language_models.values():
+        lowest = ", embedding lowest" if stage.embedding_group == "bottom" else ""
+        found[f"language model, {stage.schedule},\ndecay {stage.decay:g}{lowest}"] = rates
+    return found
 
 
 def example_cells(summaries: Sequence[Summary]) -> tuple[Record, ...]:
@@ -193,9 +219,10 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
         ),
         Plate(
             "realised-rates",
-            f"Learning rates read back from the optimizer, one example cell for each arm.{cell} Frozen groups, at "
-            "rate 0, are not drawn.",
-            figures.realised_rates(examples),
+            "Learning rates read back from the optimizer: one example cell for each way to fine-tune the classifier, "
+            f"and one for each schedule of the language model's own fine-tuning.{cell} Frozen groups, at rate 0, are "
+            "not drawn.",
+            figures.realised_rates(example_rates(examples)),
             "final repetitions with a trace of their rates",
         ),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import typst
 
+from harness.report.appearance import COLUMN_WIDTH
 from harness.report.every_cell import crossed_table, finals_table, tuning_table
 from harness.report.faults import PaperError
 from harness.report.listings import datasets_table
@@ -96,7 +97,8 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
         if kind is not None and plate.name in inputs.drawings:
             files[f"figures/{plate.name}.svg"] = inputs.drawings[plate.name].decode()
             file = f"figures/{plate.name}.svg"
-            named = {"kind": kind, "name": plate.name, "recipe": plate.recipe}
+            wide = plate.figure is not None and plate.figure.get_figwidth() > COLUMN_WIDTH
+            named = {"kind": kind, "name": plate.name, "recipe": plate.recipe, "wide": wide}
             captions.append(named | {"file": file, "caption": plate.caption})
     return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}
 

@@ -8,8 +8,10 @@ from report.synthetic import cell, make_record
 from harness.claims import Protocol
 from harness.published import Published, PublishedArm, PublishedContrast
 from harness.report.beside_figure import beside_published
-from harness.report.beside_published import contrasts_table, published_table, repeat_contrasts
+from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
 from harness.report.summaries import summarise
+from harness.statistics import paired_difference
+from study.__main__ import STUDY
 
 PROTOCOL = Protocol((100,), (0, 1), 0.005)
 PLAIN = PublishedArm("7", "full", "full+stlr", 1.0, {"rt-1k": 6.86, "trec6": 5.0})
@@ -109,5 +111,23 @@ def test_the_figure_has_a_point_of_the_paper_and_one_of_ours_for_each_measured_c
     found = {line.get_marker(): float(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 1}
     assert found == pytest.approx({"o": -3.0, "D": -0.65})
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["Paper’s Table 7, Tomatoes, 1,000 labels", "full → full + discr"]
+    assert labels == ["Paper’s Table 7", "full → full + discr"]
+    assert axes.get_title() == "Tomatoes, 1,000 labels"
     assert beside_published(repeat_contrasts(PAPER, ()), {}) is None
+
+
+def test_all_contrasts_of_the_paper_on_all_its_data_sets_fit_on_a_page():
+    pair = paired_difference([0.3, 0.2], [0.28, 0.16])
+    rows = [
+        Repeated(contrast, dataset, contrast.difference(dataset) / 100, ("compact", "torch"), pair)
+        for contrast in STUDY.published.contrasts
+        for dataset in STUDY.published.datasets
+    ]
+    figure = beside_published(rows, {})
+    assert figure is not None
+    assert [axes.get_title() for axes in figure.axes] == list(STUDY.published.datasets)
+    assert all(
+        len([line for line in axes.lines if line.get_marker() == "o"]) == len(STUDY.published.contrasts)
+        for axes in figure.axes
+    )
+    assert figure.get_figheight() < 6

@@ -8,12 +8,14 @@ from matplotlib.colors import to_hex
 from report.synthetic import GROUPS, cell, diverged, make_record, study
 
 from harness.claims import Protocol
-from harness.report.agreement import agreement, implementation_pairs
+from harness.record import RealisedRates
+from harness.report.agreement import Pairs, agreement, implementation_pairs
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.figures import displacement, error_against_decay, learning_curves, realised_rates
-from harness.report.gallery import example_cells, gallery
+from harness.report.gallery import example_cells, example_rates, gallery
 from harness.report.summaries import summarise
-from harness.specification import ShippedModel
+from harness.specification import LanguageModelArm, ShippedModel
+from study.__main__ import STUDY
 
 PROTOCOL = Protocol((100, 101), (0, 1, 2), 0.005)
 SUMMARIES = summarise(study(decays=(0.62, 1.0, 2.6), finals=3), PROTOCOL)
@@ -63,7 +65,7 @@ def test_learning_curves_leave_out_the_values_a_diverged_run_does_not_have():
 
 
 def test_a_frozen_group_is_not_drawn_on_the_log_axis():
-    figure = realised_rates([make_record(cell(arm="freez+stlr"))])
+    figure = realised_rates({"gradual": make_record(cell(arm="freez+stlr")).result.rates})
     assert figure is not None
     lines = {line.get_label(): np.asarray(line.get_ydata()) for line in figure.axes[0].get_lines()}
     assert list(lines) == list(GROUPS)
@@ -119,6 +121,51 @@ def test_examples_show_each_arm_once_and_the_swept_arm_also_uniform():
     other = [make_record(cell(decay=1.0, arm="last", repetition=n)) for n in range(3)]
     chosen = [record.specification.arm for record in example_cells(summarise([*study(finals=3), *other], PROTOCOL))]
     assert [(arm.name, arm.decay) for arm in chosen] == [("full+stlr", 1.0), ("full+stlr", 2.6), ("last", 1.0)]
+
+
+def with_language_model(name, schedule, decay, embedding_group="top"):
+    """A final record whose classifier is that of freez+stlr, after another fine-tuning of the language model."""
+    specification = cell(arm="freez+stlr")
+    start = LanguageModelArm(name, schedule, decay, embedding_group)
+    record = make_record(replace(specification, arm=replace(specification.arm, name=name, start=start)))
+    rates = RealisedRates(("lstm-1", "embedding+decoder"), 4, (decay, 1.0), ((0.0, decay, 1.0),), 0.0)
+    return replace(record, inputs=replace(record.inputs, language_model_rates=rates))
+
+
+def test_classifiers_alike_are_shown_once_and_language_models_by_schedule_and_place_of_the_embedding():
+    stages = (("a", "stlr", 1.0), ("b", "stlr", 2.6), ("c", "constant", 1.0), ("d", "stlr", 2.6, "bottom"))
+    found = example_rates([make_record(cell(arm="freez+stlr")), *(with_language_model(*stage) for stage in stages)])
+    assert list(found) == [
+        "freez+stlr, decay 2.6",
+        "language model, stlr,\ndecay 2.6",
+        "language model, constant,\ndecay 1",
+        "language model, stlr,\ndecay 2.6, embedding lowest",
+    ]
+    assert found["language model, stlr,\ndecay 2.6"].peaks == (2.6, 1.0)
+    figure = realised_rates(found)
+    assert figure is not None
+    looks = {
+        (line.get_label(), to_hex(line.get_color()), line.get_marker()) for axes in figure.axes for line in axes.lines
+    }
+    assert len(looks) == len({label for label, *_ in looks}) == len(GROUPS) + 1
+
+
+def test_the_agreement_of_the_whole_study_can_be_told_apart_in_colour_and_in_grey():
+    places = {
+        (sweep.recipe.name, sweep.dataset.name, decay)
+        for profile in STUDY.profiles.values()
+        for sweep in profile.sweeps
+        if sweep.implementation == "fastai"
+        for decay in sweep.decays
+    }
+    recipes = {recipe for recipe, *_ in places}
+    assert len(recipes) > 1
+    for recipe in recipes:
+        own = [Pairs(name, decay, (20.0, 21.0), (20.5, 20.7)) for one, name, decay in places if one == recipe]
+        figure = agreement(own, 0.005, {})
+        assert figure is not None
+        series = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+        assert len({(to_hex(line.get_color()), line.get_marker()) for line in series}) == len(series) == len(own)
 
 
 def test_the_same_data_give_the_same_bytes():
