@@ -22,7 +22,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness import claim_teller
 from harness.atomic import replace_text
-from harness.claims import Claim, Verdict, families, family_of
+from harness.claims import Claim, Verdict, families, family_of, rate_choosers
 from harness.evidence import EvidenceError
 from harness.record import Record
 
@@ -131,7 +131,8 @@ class Ages:
 def ages(verdict: Verdict, records: Iterable[Record], history: History) -> Ages:
     """Count the records that a verdict's claim reads; all of an arm at its decays, tuning included."""
     place = (verdict.dataset, verdict.recipe)
-    read = {family for side in verdict.claim.selectors for family in families(side, place)}
+    sides = verdict.claim.selectors
+    read = {family for side in sides for family in (*families(side, place), *rate_choosers(side, place))}
     found = [record for record in records if family_of(record) in read]
     if any(record.environment.commit not in history.standing for record in found):
         return Ages(len(found), None)

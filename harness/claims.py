@@ -188,6 +188,13 @@ def families(side: Selector, place: Place) -> tuple[Family, ...]:
     )
 
 
+def rate_choosers(side: Selector, place: Place) -> tuple[Family, ...]:
+    """The families whose tuning chooses the base rate of a side that takes that of another arm, at the uniform rate."""
+    if not isinstance(side.rate, str):
+        return ()
+    return tuple(dict.fromkeys(replace(one, arm=side.rate, decay=1.0) for one in families(side, place)))
+
+
 def without_unread(records: Iterable[Record], claims: Iterable[Claim], protocol: Protocol) -> tuple[Record, ...]:
     """The records, with probabilities only where a claim averages them: they are much of a record's size."""
     records = tuple(records)
@@ -235,6 +242,17 @@ def tuning_errors(records: Iterable[Record], protocol: Protocol) -> dict[Family,
     }
 
 
+def best_rates(errors: Mapping[float, float]) -> tuple[float, ...]:
+    """The base rates with the lowest mean validation error, lowest rate first: several where they tie."""
+    lowest = min(map(comparable, errors.values()))
+    return tuple(rate for rate in sorted(errors) if comparable(errors[rate]) == lowest)
+
+
+def comparable(value: float) -> float:
+    """A sum or mean of errors, rounded so that ties of counts are ties, in whatever order they were added."""
+    return round(value, 9)
+
+
 def chosen_rates(records: Iterable[Record], protocol: Protocol) -> dict[Family, float]:
     """Choose the base rate of each family: lowest mean validation error over the tuning repetitions; ties: the lower.
 
@@ -243,7 +261,7 @@ def chosen_rates(records: Iterable[Record], protocol: Protocol) -> dict[Family, 
     """
     records = tuple(records)
     tuned = tuning_errors(records, protocol)
-    chosen = {family: min(errors, key=lambda rate: (errors[rate], rate)) for family, errors in tuned.items() if errors}
+    chosen = {family: best_rates(errors)[0] for family, errors in tuned.items() if errors}
     untuned: dict[Family, set[float]] = {}
     for record in records:
         if family_of(record) not in tuned:

@@ -102,6 +102,7 @@ def _history(study: Study, records: Iterable[Record]) -> History:
 
 def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
     """Say in lines what was found: the error at each decay, of the baselines, and what becomes of the claims."""
+    from harness.report.marks import EDGE, TIE  # noqa: PLC0415
     from harness.report.tables import bracketed, percent, rate_text  # noqa: PLC0415
 
     lines = [
@@ -110,7 +111,9 @@ def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
         for summary in inputs.summaries
     ]
     if any(summary.on_edge for summary in inputs.summaries):
-        lines.append("† on the edge of the base rates that were tried: a better one may lie outside")
+        lines.append(f"{EDGE} on the edge of the base rates that were tried: a better one may lie outside")
+    if any(summary.tied for summary in inputs.summaries):
+        lines.append(f"{TIE} chosen by a tie: another base rate had the same validation error")
     for baseline in inputs.baselines:
         error = mean(run.test_error for run in baseline.runs)
         lines.append(f"{baseline.baseline.title}: test error {percent(error)} %")

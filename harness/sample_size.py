@@ -19,10 +19,12 @@ SIGNIFICANCE = 0.05
 MOST_PAIRS = 10_000
 
 
-def pairs_for_difference(differences: npt.ArrayLike, from_value: float = 0.0, sides: Literal[1, 2] = 2) -> int | None:
+def pairs_for_difference(
+    differences: npt.ArrayLike, from_value: float = 0.0, sides: Literal[1, 2] = 2, level: float = SIGNIFICANCE
+) -> int | None:
     """Pairs with which a t test tells the mean of ``differences`` from ``from_value``, with a power of 0.8.
 
-    The test has one side or two, each way at a level of 0.05.
+    The test has one side or two, each way at the ``level``.
 
     Returns:
         None where no number up to ``MOST_PAIRS`` would, or fewer than two differences are given.
@@ -35,13 +37,14 @@ def pairs_for_difference(differences: npt.ArrayLike, from_value: float = 0.0, si
         return 2 if distance > 0 else None
     power = TTestPower()
     towards = "two-sided" if sides == 2 else "larger"
-    return _fewest(lambda pairs: float(power.power(distance / spread, pairs, SIGNIFICANCE, alternative=towards)))
+    return _fewest(lambda pairs: float(power.power(distance / spread, pairs, level, alternative=towards)))
 
 
-def pairs_for_equivalence(differences: npt.ArrayLike, margin: float) -> int | None:
+def pairs_for_equivalence(differences: npt.ArrayLike, margin: float, level: float = SIGNIFICANCE) -> int | None:
     """Pairs with which two one-sided t tests put the mean of ``differences`` within ±``margin``, with a power of 0.8.
 
-    The power is that of both tests at once, from the noncentral t distribution (Phillips 1990, lower bound).
+    The tests are at the ``level``. The power is that of both at once, from the noncentral t distribution (Phillips
+    1990, lower bound).
 
     Returns:
         None as ``pairs_for_difference``.
@@ -55,7 +58,7 @@ def pairs_for_equivalence(differences: npt.ArrayLike, margin: float) -> int | No
 
     def power(pairs: int) -> float:
         error = spread / math.sqrt(pairs)
-        bound = stats.t.ppf(1 - SIGNIFICANCE, pairs - 1)
+        bound = stats.t.ppf(1 - level, pairs - 1)
         below = stats.nct.cdf(-bound, pairs - 1, (mean - margin) / error)
         above = stats.nct.cdf(bound, pairs - 1, (mean + margin) / error)
         return float(below - above)
@@ -67,9 +70,9 @@ def _fewest(power: Callable[[int], float]) -> int | None:
     """The fewest pairs with enough power, which grows with them: double until it suffices, then halve the interval."""
     high = 2
     while not power(high) >= POWER:  # the noncentral t is not a number where power is nearly nothing
-        high *= 2
-        if high > MOST_PAIRS:
+        if high == MOST_PAIRS:
             return None
+        high = min(2 * high, MOST_PAIRS)
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2

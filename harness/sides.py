@@ -13,9 +13,11 @@ from harness.claims import (
     Protocol,
     Selector,
     chosen_rates,
+    comparable,
     directions,
     families,
     family_of,
+    rate_choosers,
     tuning_errors,
     without_language_model,
 )
@@ -92,7 +94,8 @@ def records_of(selector: Selector, place: Place, evidence: Evidence, protocol: P
     if rate is None:
         rate = evidence.chosen.get(family)
     elif isinstance(rate, str):
-        rate = evidence.chosen.get(replace(family, arm=rate, decay=1.0))
+        (chooser,) = rate_choosers(replace(selector, decay=family.decay), place)
+        rate = evidence.chosen.get(chooser)
     return {} if rate is None else evidence.finals.get(family, {}).get(rate, {})
 
 
@@ -121,9 +124,8 @@ def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
     """The side's measure in each repetition that has one; a movement is missing where weights are not finite."""
     less, selector = selector.less, replace(selector, less=None)
     if less is not None:
-        chosen = isinstance(less.decay, tuple)
-        if chosen and _family(less, place, evidence, protocol) == _family(selector, place, evidence, protocol):
-            return {}  # the decay that was chosen is the side's own: there is no effect to speak of
+        if coincide(less, selector, place, evidence, protocol):
+            return {}  # there is no effect to speak of
         whole = values_of(selector, place, evidence, protocol)
         part = values_of(less, place, evidence, protocol)
         return {repetition: value - part[repetition] for repetition, value in whole.items() if repetition in part}
@@ -139,6 +141,15 @@ def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
     return {repetition: value for repetition, value in measured.items() if value is not None}
 
 
+def coincide(left: Selector, right: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> bool:
+    """Whether the decay that the records chose for one side makes both the same runs, which have no difference."""
+    if not (isinstance(left.decay, tuple) or isinstance(right.decay, tuple)):
+        return False
+    plain = (replace(side, decay=1.0, chosen_by="lowest error", chosen_with=None) for side in (left, right))
+    one, other = (_family(side, place, evidence, protocol) for side in (left, right))
+    return len(set(plain)) == 1 and one == other
+
+
 def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Family | None:
     if selector.direction == "both":
         raise ClaimsError("either direction has records of its own; ask for one of them")
@@ -152,7 +163,7 @@ def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Prot
         if len(finals) < len(protocol.final_repetitions):
             return None
         ranks[family] = sum(_rank(selector, record) for record in finals.values())
-    chosen = min(ranks, key=lambda family: (ranks[family], family.decay))
+    chosen = min(ranks, key=lambda family: (comparable(ranks[family]), family.decay))
     return replace(chosen, implementation=selector.implementation)
 
 

@@ -20,7 +20,11 @@ Not inferior (left is higher by less than the margin):
 A claim of several contrasts is about all of them (intersection-union). Its p value is the largest of theirs, 1 for one
 that does not point the claim's way, and for it to hold the BCa interval of each has to lie below 0. It failed when in
 any of them an advantage of the margin is excluded at a level that Bonferroni's method adjusts for their number. Told is
-one that excludes it, or else the one with the largest p value. There are no data until all of them have some.
+one that excludes it, or else the one with the largest p value. There are no data until all of them have some. Where
+the records of one contrast choose which side is which by their own test error, so that the others are held to its
+sign, it has to show that sign itself, by an interval of the same level below 0; else the claim cannot fail.
+
+There are no data either where the decay that the records chose makes both sides the same runs.
 
 With fewer pairs than the protocol plans a verdict is undecided: a partly filled study is not peeked at. Families
 whose base rate was chosen from fewer rates than others of their dataset and recipe have no data yet.
@@ -28,6 +32,7 @@ whose base rate was chosen from fewer rates than others of their dataset and rec
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,11 +40,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.claims import Claim, Deciding, Outcome, Place, Protocol, Verdict, directions, without_labels
+from harness.claims import (
+    Claim,
+    Deciding,
+    Outcome,
+    Place,
+    Protocol,
+    Selector,
+    Verdict,
+    directions,
+    without_labels,
+)
 from harness.crossed import crossed_interval
 from harness.record import Record
 from harness.sample_size import pairs_for_difference, pairs_for_equivalence
-from harness.sides import Evidence, gather, records_of, rights_of, values_of
+from harness.sides import Evidence, coincide, gather, records_of, rights_of, values_of
 from harness.statistics import (
     Interval,
     equivalence,
@@ -48,6 +63,7 @@ from harness.statistics import (
     non_inferiority,
     paired_difference,
     probability_of_improvement,
+    smallest_sign_flip_p,
 )
 
 SIGNIFICANCE = 0.05
@@ -60,11 +76,11 @@ def evaluate(claims: Iterable[Claim], records: Iterable[Record], protocol: Proto
         ClaimsError: as :func:`harness.sides.gather`.
     """
     evidence = gather(records, protocol)
-    judged = [
-        _judge(claim, place, evidence, protocol)
-        for claim in claims
-        for place in (evidence.places if claim.places is None else claim.places)
+    asked = [
+        (claim, place) for claim in claims for place in (evidence.places if claim.places is None else claim.places)
     ]
+    tests = Counter(claim.question for claim, _ in asked)
+    judged = [_judge(claim, place, evidence, (protocol, tests[claim.question])) for claim, place in asked]
     decided: dict[int, Verdict] = {}
     for question in dict.fromkeys(one.verdict.claim.question for one in judged):
         decided |= _decided(judged, question, protocol)
@@ -105,23 +121,23 @@ def _decided(judged: Sequence[_Judged], question: str, protocol: Protocol) -> di
     return decided
 
 
-def _judge(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> _Judged:
-    """Judge before adjustment."""
-    judged = []
+def _judge(claim: Claim, place: Place, evidence: Evidence, rule: tuple[Protocol, int]) -> _Judged:
+    """Judge before adjustment; the ``rule`` is the protocol, and how many verdicts the question has."""
+    judged, (protocol, tests) = [], rule
     for index, contrast in enumerate(claim.contrasts):
         left, right = (values_of(side, place, evidence, protocol) for side in contrast)
         shared = sorted(set(left) & set(right))
-        if not shared:
+        if not shared or coincide(*contrast, place, evidence, protocol):
             return _Judged(Verdict(claim, *place, "no data", None, None, None, 0))
         blank = Verdict(claim, *place, "undecided", None, None, None, len(shared), contrast=index)
-        judged.append(_judge_contrast(blank, [left[n] for n in shared], [right[n] for n in shared]))
+        judged.append(_judge_contrast(blank, [left[n] for n in shared], [right[n] for n in shared], tests))
     if claim.also:
         return _together(judged)
     (only,) = judged
     return replace(only, verdict=replace(only.verdict, with_items=_with_items(claim, place, evidence, protocol)))
 
 
-def _judge_contrast(blank: Verdict, left: Sequence[float], right: Sequence[float]) -> _Judged:
+def _judge_contrast(blank: Verdict, left: Sequence[float], right: Sequence[float], tests: int) -> _Judged:
     """Judge one contrast of a claim from the values of both sides, paired."""
     claim, estimate = blank.claim, paired_difference(left, right)
     differences = [a - b for a, b in zip(left, right, strict=True)]
@@ -131,7 +147,7 @@ def _judge_contrast(blank: Verdict, left: Sequence[float], right: Sequence[float
         interval=estimate.interval,
         p=estimate.p,
         improvement=probability_of_improvement(left, right),
-        deciding=None if claim.also else _deciding_pairs(claim, differences, estimate.mean),
+        deciding=None if claim.also else _deciding_pairs(claim, differences, estimate.mean, tests),
     )
     if claim.kind != "superior":
         test = equivalence if claim.kind == "equivalent" else non_inferiority
@@ -150,11 +166,20 @@ def _together(judged: Sequence[_Judged]) -> _Judged:
     def lower_end(one: _Judged) -> float:
         return -math.inf if one.outer is None else one.outer[0]
 
-    excluding = max(judged, key=lower_end)
-    excluded = lower_end(excluding) > -excluding.verdict.claim.margin
+    claim, excluding = judged[0].verdict.claim, max(judged, key=lower_end)
+    directing = (one for one, sides in zip(judged, claim.contrasts, strict=True) if _chooses_its_sign(*sides))
+    sure = all(one.outer is not None and one.outer[1] < 0 for one in directing)
+    excluded = sure and lower_end(excluding) > -claim.margin
     told = excluding if excluded else max(judged, key=against)
     verdict = replace(told.verdict, p=max(map(against, judged))[0], n=min(one.verdict.n for one in judged))
-    return _Judged(verdict, excluding.outer, all(one.below for one in judged))
+    outer = excluding.outer if sure else (-math.inf, math.inf)
+    return _Judged(verdict, outer, all(one.below for one in judged))
+
+
+def _chooses_its_sign(left: Selector, right: Selector) -> bool:
+    """Whether the records themselves make the side with the lower test error the left one."""
+    own = left.chosen_with in (None, left.implementation)
+    return own and (left.chosen_by, right.chosen_by) == ("lowest test error", "highest test error")
 
 
 def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> Interval | None:
@@ -180,22 +205,32 @@ def _same_items(sides: Iterable[Mapping[int, Record]]) -> bool:
     return len(datasets) == 1
 
 
-def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float) -> Deciding | None:
-    """Fewest pairs that would hold or fail the claim, were further ones like these, before Holm's adjustment."""
-    margin = claim.margin
+def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float, tests: int) -> Deciding | None:
+    """Fewest pairs that would hold or fail the claim, were all like these; more than there are.
+
+    To hold is adjusted for the ``tests`` of a question by Bonferroni's method, which asks for no fewer than Holm's.
+    """
+    margin, level = claim.margin, SIGNIFICANCE / tests
     if claim.kind == "superior":
-        hold = pairs_for_difference(differences) if mean < 0 else None
+        hold = pairs_for_difference(differences, level=level) if mean < 0 else None
+        hold = None if hold is None else max(hold, _fewest_signs(level))
         fail = pairs_for_difference(differences, from_value=-margin) if mean > -margin else None
     elif claim.kind == "equivalent":
-        hold = pairs_for_equivalence(differences, margin)
+        hold = pairs_for_equivalence(differences, margin, level)
         nearest = margin if mean > 0 else -margin
         fail = pairs_for_difference(differences, from_value=nearest) if abs(mean) > margin else None
     else:
-        hold = pairs_for_difference(differences, from_value=margin, sides=1) if mean < margin else None
+        hold = pairs_for_difference(differences, from_value=margin, sides=1, level=level) if mean < margin else None
         fail = pairs_for_difference(differences, from_value=margin) if mean > margin else None
     ways: tuple[tuple[int | None, Outcome], ...] = ((hold, "held"), (fail, "failed"))
-    found = [Deciding(pairs, outcome) for pairs, outcome in ways if pairs is not None]
+    more = len(differences) + 1
+    found = [Deciding(max(pairs, more), outcome) for pairs, outcome in ways if pairs is not None]
     return min(found, key=lambda way: way.pairs, default=None)
+
+
+def _fewest_signs(level: float) -> int:
+    """The fewest pairs whose sign-flip p value can be as small as ``level``."""
+    return next(pairs for pairs in itertools.count(1) if smallest_sign_flip_p(pairs) <= level)
 
 
 def _decide(judged: _Judged, planned: int) -> Verdict:

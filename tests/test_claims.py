@@ -70,6 +70,11 @@ def test_a_tie_goes_to_the_lower_rate_whatever_the_order_of_the_records():
     assert chosen_rates(records, TEN) == chosen_rates(reversed(records), TEN) == {FAMILY: 0.004}
 
 
+def test_sums_that_differ_by_rounding_alone_are_a_tie():
+    assert 0.1 + 0.2 > 0.15 + 0.15
+    assert chosen_rates(tuning({0.004: (0.1, 0.2), 0.008: (0.15, 0.15)}), TEN) == {FAMILY: 0.004}
+
+
 def test_a_rate_without_all_tuning_repetitions_does_not_count():
     assert chosen_rates(tuning({0.004: (0.1,), 0.008: (0.3, 0.3)}), TEN) == {FAMILY: 0.008}
     assert chosen_rates(tuning({0.004: (0.1,)}), TEN) == {}
@@ -234,6 +239,28 @@ def test_an_undecided_verdict_says_how_many_pairs_would_decide_and_a_decided_one
     assert open_one.deciding.outcome == "held"
     (closed,) = evaluate([SUPERIOR], contrast(-0.02), TEN)
     assert (closed.outcome, closed.deciding) == ("held", None)
+
+
+def test_what_would_decide_is_more_than_there_is_and_no_fewer_than_the_test_can_tell():
+    differences = [-0.014, -0.009, -0.005, -0.016, -0.002, 0.003, -0.007, -0.019, -0.006, -0.008]
+    (alone,) = evaluate([replace(SUPERIOR, margin=0.0)], contrast(0, differences), TEN)
+    others = [replace(SUPERIOR, name=f"s{n}", right=replace(RIGHT, decay=float(n + 3))) for n in range(21)]
+    (first, *_) = evaluate([SUPERIOR, *others], contrast(0, differences), TEN)
+    assert (alone.outcome, first.outcome) == ("held", "undecided")
+    assert first.deciding is not None
+    assert 10 < first.deciding.pairs < 20
+    three = replace(TEN, final_repetitions=(0, 1, 2))
+    (few,) = evaluate([SUPERIOR], contrast(-0.2, [0.001, 0.0, -0.001], repetitions=3), three)
+    assert few.deciding is not None
+    assert few.deciding.pairs == 6  # 2 of 2**6 signs
+
+
+def test_a_claim_against_the_best_decay_has_no_data_where_that_is_its_own():
+    best = replace(RIGHT, decay=(1.0, 2.6))
+    claim = replace(NOT_INFERIOR, right=best)
+    assert outcome(claim, contrast(-0.02)) == "no data"
+    assert outcome(claim, contrast(0.02)) == "failed"
+    assert outcome(replace(claim, left=replace(LEFT, measure="validation error")), contrast(-0.02)) == "held"
 
 
 def test_what_would_decide_equivalence_depends_on_where_the_mean_lies():

@@ -22,6 +22,19 @@ def test_a_paired_t_test_needs_the_numbers_of_cohens_tables(effect: float, expec
     assert pairs_for_difference(like(1 + effect, 1.0), from_value=1.0) == expected
 
 
+def test_the_search_reaches_the_most_pairs_and_goes_no_further() -> None:
+    assert pairs_for_difference(like(0.0295, 1.0)) == pytest.approx(9021, abs=5)  # (1.96 + 0.84)² / 0.0295²
+    assert pairs_for_difference(like(0.0275, 1.0)) is None
+
+
+def test_a_smaller_level_needs_more_pairs() -> None:
+    assert pairs_for_difference(like(0.5, 1.0), level=0.01) == 51
+    inside, stricter = (pairs_for_equivalence(like(0.1, 1.0), 0.5, level) for level in (0.05, 0.01))
+    assert inside is not None
+    assert stricter is not None
+    assert stricter > inside
+
+
 def test_no_number_of_pairs_tells_equal_means_apart() -> None:
     assert pairs_for_difference(like(0.0, 1.0)) is None
     assert pairs_for_difference([0.1]) is None

@@ -106,6 +106,27 @@ def test_of_contrasts_that_fail_the_claim_one_that_excludes_it_is_told():
     assert found.difference == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize(
+    ("own", "other", "expected"),
+    [(-0.02, -0.02, "held"), (-0.02, 0.02, "failed"), (-0.001, 0.02, "undecided")],
+)
+def test_a_claim_cannot_fail_by_a_sign_that_the_records_chose_and_do_not_show(own, other, expected):
+    lower, higher = (
+        replace(UNIFORM, decay=(1.0, 2.6), chosen_by=f"{which} test error") for which in ("lowest", "highest")
+    )
+    followers = tuple(replace(side, implementation="fastai", chosen_with="torch") for side in (lower, higher))
+    found = [
+        make_record(
+            cell(implementation=implementation, decay=decay, repetition=n), error=0.3 + difference * (decay > 1)
+        )
+        for implementation, mean in (("torch", own), ("fastai", other))
+        for n, difference in enumerate(mean + 3 * noise for noise in NOISE)
+        for decay in (1.0, 2.6)
+    ]
+    claim = Claim("r", "Both rank them alike.", "superior", lower, higher, 0.0, also=(followers,))
+    assert verdict(claim, found).outcome == expected
+
+
 @pytest.mark.parametrize("kind", ["equivalent", "not inferior"])
 def test_of_several_contrasts_only_superiority_can_be_claimed(kind):
     with pytest.raises(ValueError, match=r"claim b: .* only superiority"):

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.claim_history import Ages
 from harness.claims import Family, Place, Verdict
-from harness.report.edges import EDGE, on_edge
+from harness.report.marks import EDGE, TIE, verdict_marks
 from harness.report.tables import ABSENT, Column, Table, bracketed, points
 
 OLDER = "∗"  # not all of a verdict's records are known to be younger than its claim
-Judged = tuple[Verdict, Ages, bool]  # and whether a chosen rate lies on the edge of the grid
+Judged = tuple[Verdict, Ages, str]  # and the marks of the chosen rates that it rests on
 
 
 def at_a_glance(
-    verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], edges: Collection[Family]
+    verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], marked: Mapping[Family, str]
 ) -> Table:
     """Build one row for each claim, with its verdicts by collection; ``aged`` has the ages of each verdict's records.
 
-    ``edges`` are the families whose chosen rate lies on the edge of the grid.
+    ``marked`` has the marks of families whose chosen rate lies on the edge of the grid, or was tied.
 
     Claims of one sentence, each about data sets of its own, share a row. A column is headed by the data set and recipe
     that most verdicts of the collection are about; verdicts about others name theirs.
@@ -28,7 +28,7 @@ def at_a_glance(
         {verdict.dataset: titles.get(verdict.dataset, verdict.dataset) for verdict in verdicts}
     )
     main = {head: _main_place(verdicts, collections, head) for head in sorted(set(collections.values()))}
-    judged = [(verdict, age, on_edge(verdict, edges)) for verdict, age in zip(verdicts, aged, strict=True)]
+    judged = [(verdict, age, verdict_marks(verdict, marked)) for verdict, age in zip(verdicts, aged, strict=True)]
     rows = []
     for sentence in dict.fromkeys(verdict.claim.sentence for verdict in verdicts):
         own = [one for one in judged if one[0].claim.sentence == sentence]
@@ -41,8 +41,8 @@ def at_a_glance(
         "or not higher is claimed, the interval is a 90 % t interval; to fail takes a wider one, of 95 %. "
         "Of several contrasts that which speaks least for the claim is told, with an interval that is not adjusted. "
         f"{OLDER}: not all records are known to be younger than the claim as it is now. {EDGE}: a side whose decay the "
-        f"claim names was judged at a base rate on the edge of the grid. {ABSENT}: no verdict yet, "
-        "records are missing. Empty: not claimed."
+        f"claim names was judged at a base rate on the edge of the grid. {TIE}: at one that a tie in validation error "
+        f"chose. {ABSENT}: no verdict, records are missing, or both sides would be the same runs. Empty: not claimed."
     )
     return Table(caption, (Column("Claim"), *map(Column, headings)), tuple(rows))
 
@@ -67,17 +67,17 @@ def _cell(judged: Sequence[Judged], main: Place, head: str, titles: Mapping[str,
     if all(verdict.outcome == "no data" for verdict, *_ in judged):
         return ABSENT if judged else ""
     told = []
-    for verdict, age, edge in sorted(judged, key=lambda one: (one[0].dataset, one[0].recipe) != main):
+    for verdict, age, marks in sorted(judged, key=lambda one: (one[0].dataset, one[0].recipe) != main):
         title = titles.get(verdict.dataset, verdict.dataset)
         words = [title.removeprefix(head).strip(" ,") or title] if verdict.dataset != main[0] else []
         words += [verdict.recipe] if verdict.recipe != main[1] else []
-        told.append(f"{', '.join(words)}: {_entry(verdict, age, edge)}" if words else _entry(verdict, age, edge))
+        told.append(f"{', '.join(words)}: {_entry(verdict, age, marks)}" if words else _entry(verdict, age, marks))
     return "; ".join(told)
 
 
-def _entry(verdict: Verdict, age: Ages, edge: bool) -> str:
+def _entry(verdict: Verdict, age: Ages, marks: str) -> str:
     if verdict.outcome == "no data":
         return ABSENT
     interval = bracketed(verdict.interval, signed=True).replace(" ", "\N{NO-BREAK SPACE}")
-    marks = f"{EDGE if edge else ''}{'' if age.all_later else OLDER}"
-    return f"{verdict.outcome}\N{NO-BREAK SPACE}{points(verdict.difference)} {interval}{marks}"
+    older = "" if age.all_later else OLDER
+    return f"{verdict.outcome}\N{NO-BREAK SPACE}{points(verdict.difference)} {interval}{marks}{older}"

@@ -24,8 +24,8 @@ def baselines_table(records: Sequence[BaselineRecord]) -> Table:
     )
     caption = (
         "Linear models over words and pairs of words, on the splits and label subsets of the cells; C chosen on "
-        "validation error over the tuning repetitions, Student's t intervals over the final ones. † C lies on the edge "
-        "of what was tried."
+        "validation error over the tuning repetitions, Student's t intervals over the final ones, whose labels differ "
+        "unless all are used: then nothing does. † C lies on the edge of what was tried."
     )
     return Table(caption, columns, tuple(map(_row, records)))
 
@@ -40,7 +40,7 @@ def _row(record: BaselineRecord) -> tuple[str, ...]:
         f"{record.strength:g}{'†' if on_edge else ''}",
         f"{len(errors)}",
         percent(float(np.mean([run.validation_error for run in record.runs]))),
-        f"{percent(float(np.mean(errors)))} {bracketed(mean_interval(errors))}",
+        percent(float(np.mean(errors))) + (f" {bracketed(mean_interval(errors))}" if record.dataset.labels else ""),
     )
 
 

@@ -11,6 +11,7 @@ from harness.evidence import Place, natural_key
 from harness.record import Environment, Record
 from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
 from harness.reproduction import Comparison
+from harness.sample_size import POWER
 from harness.statistics import smallest_sign_flip_p
 from harness.verdicts import largest_family
 
@@ -56,8 +57,9 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
         "lower value is claimed: 95 % BCa interval, sign-flip test. The same value, or none that is higher, is "
         "claimed within the margin: 90 % t interval, one-sided t tests. p is adjusted by Holm over the verdicts of "
         "a question. Lower: how often a run of the first side has a lower value than a run of the second, of all "
-        "pairs of runs. With fewer pairs than planned a claim is undecided. Would decide: pairs with which it would "
-        "be decided, and how, at a power of 80 %, were all like these and without adjustment. Seeds and items: 95 % "
+        "pairs of runs. With fewer pairs than planned a claim is undecided; it has no data where both sides are the "
+        "same runs. Would decide: pairs with which it would be decided, and how, at a power of "
+        f"{100 * POWER:g} %, were all like these; to hold is adjusted by Bonferroni's method. Seeds and items: 95 % "
         "interval of the difference with other seeds and other test items. Made after: records of both sides, "
         "tuning included, that were made by code that had the claim as it is now; where these are not all, it was "
         "written or sharpened when others could be known."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from harness.claims import Family, Protocol, paired_errors
 from harness.record import Record
+from harness.report.marks import NOTE, joined_marks, rate_marks
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, finals_by_rate, find, swept_arm
 from harness.report.tables import ABSENT, Column, Table, Value, points
 from harness.statistics import paired_difference
@@ -25,8 +26,7 @@ class NearRates:
     """The near rates of decays 1 and 2.6 of an arm, ``family`` being that of 2.6, and of how many each was chosen.
 
     ``differences`` are of mean test error (fractions), 2.6 minus 1 and paired, for each pair of near rates, at 1 and at
-    2.6, at which both ran all final repetitions; ``chosen`` is the pair that tuning chose, ``on_edge`` says that one of
-    it lies on the edge of the grid.
+    2.6, at which both ran all final repetitions; ``chosen`` is the pair that tuning chose, ``marks`` are those of it.
     """
 
     family: Family
@@ -35,7 +35,7 @@ class NearRates:
     tried: int
     differences: Mapping[tuple[float, float], float]
     chosen: tuple[float, float]
-    on_edge: bool
+    marks: str
 
     @property
     def lower(self) -> int:
@@ -88,8 +88,7 @@ def near_rates_table(found: Iterable[NearRates], titles: Mapping[str, str]) -> T
         "Base rates that validation data cannot tell from the chosen one: their mean validation error over the tuning "
         "repetitions is within one standard error, by the size of the validation set, of the lowest. The difference in "
         "mean test error between decays 2.6 and 1 in points, at the chosen rates, and the lowest and highest of all "
-        "pairs of such rates at which both ran all final repetitions, and in how many of them 2.6 is the lower. † A "
-        "chosen rate lies on the edge of the grid."
+        f"pairs of such rates at which both ran all final repetitions, and in how many of them 2.6 is the lower. {NOTE}"
     )
     return Table(caption, columns, tuple(_row(one, titles) for one in found))
 
@@ -106,7 +105,8 @@ def near_rate_numbers(found: Sequence[NearRates], titles: Mapping[str, str]) -> 
             numbers |= {
                 f"{key}/title": f"{_title(family, titles)}, {family.implementation}",
                 f"{key}/pairs": len(one.differences),
-                f"{key}/own": points(one.own),
+                f"{key}/of": len(one.uniform) * len(one.discriminative),
+                f"{key}/own": f"{points(one.own)}{one.marks}",
                 f"{key}/lowest": points(min(one.differences.values())),
                 f"{key}/highest": points(max(one.differences.values())),
                 f"{key}/lower": one.lower,
@@ -129,7 +129,7 @@ def _near_rates(uniform: Summary, discriminative: Summary, finals: Finals) -> Ne
         tried=len(uniform.tried),
         differences=differences,
         chosen=(uniform.rate or 0.0, discriminative.rate or 0.0),
-        on_edge=uniform.on_edge or discriminative.on_edge,
+        marks=joined_marks(rate_marks(uniform), rate_marks(discriminative)),
     )
 
 
@@ -146,7 +146,7 @@ def _row(one: NearRates, titles: Mapping[str, str]) -> tuple[str, ...]:
         f"{len(one.discriminative)}",
         f"{one.tried}",
         f"{len(one.differences)} of {len(one.uniform) * len(one.discriminative)}",
-        f"{points(one.own)}{'†' if one.on_edge else ''}",
+        f"{points(one.own)}{one.marks}",
         points(min(one.differences.values())) if several else ABSENT,
         points(max(one.differences.values())) if several else ABSENT,
         f"{one.lower}" if several else ABSENT,

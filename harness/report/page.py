@@ -27,7 +27,6 @@ from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.at_a_glance import at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
-from harness.report.edges import edge_families
 from harness.report.gallery import Plate, gallery
 from harness.report.language_models import Group, Like, language_model_groups, language_models_table
 from harness.report.listings import (
@@ -40,6 +39,7 @@ from harness.report.listings import (
     resolution_note,
     verdicts_table,
 )
+from harness.report.marks import marked_families
 from harness.report.near_rates import NearRates, near_rates, near_rates_table
 from harness.report.origins import address, commands
 from harness.report.pretraining import Product, Start, pretraining_table, starts, tokens_table
@@ -101,9 +101,9 @@ class ReportInputs:
         return tuple(ages(verdict, self.records, self.history) for verdict in self.verdicts)
 
     @cached_property
-    def edges(self) -> frozenset[Family]:
-        """The families whose chosen base rate lies on the edge of the grid."""
-        return edge_families(self.summaries)
+    def marked(self) -> dict[Family, str]:
+        """The marks of families whose chosen base rate lies on the edge of the grid, or was tied."""
+        return marked_families(self.summaries)
 
     @cached_property
     def near_rates(self) -> tuple[NearRates, ...]:
@@ -172,7 +172,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
     margin, summaries, verdicts = inputs.protocol.margin, inputs.summaries, inputs.verdicts
     return {
-        "at-a-glance": at_a_glance(verdicts, inputs.ages, titles, inputs.edges),
+        "at-a-glance": at_a_glance(verdicts, inputs.ages, titles, inputs.marked),
         "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),

@@ -97,7 +97,7 @@ def figures(inputs: ReportInputs) -> dict[str, str]:
         if kind is not None and plate.name in inputs.drawings:
             files[f"figures/{plate.name}.svg"] = inputs.drawings[plate.name].decode()
             file = f"figures/{plate.name}.svg"
-            wide = plate.figure is not None and plate.figure.get_figwidth() > COLUMN_WIDTH
+            wide = plate.figure is not None and bool(plate.figure.get_figwidth() > COLUMN_WIDTH)
             named = {"kind": kind, "name": plate.name, "recipe": plate.recipe, "wide": wide}
             captions.append(named | {"file": file, "caption": plate.caption})
     return files | {"figures/captions.json": json.dumps(captions, indent=1, ensure_ascii=False) + "\n"}

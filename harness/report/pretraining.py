@@ -23,6 +23,7 @@ from harness.report.appearance import (
     panels_in_rows,
     shared_legend,
 )
+from harness.report.marks import NOTE
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, by_repetition
 from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points, rate_text, seeds_text
 from harness.specification import Arm, LanguageModelArm, Recipe, ShippedModel
@@ -99,8 +100,7 @@ def pretraining_table(found: Iterable[Start], titles: Mapping[str, str]) -> Tabl
         "once: all intervals are over the seeds of fine-tuning alone. Perplexity of that model on the validation text "
         "of WikiText-103, in our tokens. Intervals of the error are Student's t over final seeds; differences to "
         "training from scratch, of the same direction where that was measured and tuned on the same grid, are in "
-        "percentage points, paired by seed, with BCa intervals that are not adjusted for their number. † The rate "
-        "lies on the edge of the grid that was tried."
+        f"percentage points, paired by seed, with BCa intervals that are not adjusted for their number. {NOTE}"
     )
     return Table(caption, columns, tuple(_row(start, titles) for start in found))
 

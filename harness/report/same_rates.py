@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.claims import Protocol, paired_errors
 from harness.record import Record
+from harness.report.marks import NOTE
 from harness.report.summaries import Summary, by_repetition, finals_by_rate, find
 from harness.report.tables import ABSENT, Column, Table, bracketed, points, rate_text
 from harness.statistics import paired_difference
@@ -38,15 +39,16 @@ def same_rates_table(
         "torch minus fastai, in points. At the same base rate: median and quartiles, over all rates, of the difference "
         "in mean validation error of the tuning repetitions. Each at its own rate, and both at the one that fastai "
         "chose: the paired difference in test error of the final repetitions, with a BCa interval that is not "
-        "adjusted. † The rate lies on the edge of the grid."
+        f"adjusted. {NOTE}"
     )
-    finals, rows = finals_by_rate(records, protocol), []
+    finals, planned, rows = finals_by_rate(records, protocol), len(protocol.final_repetitions), []
     for summary in summaries:
         other = find(summaries, replace(summary.family, implementation="fastai"))
         if summary.family.implementation == "torch" and other is not None:
             there = finals.get((summary.family, other.rate), {}) if other.rate is not None else {}
             own, theirs = by_repetition(summary), by_repetition(other)
-            rows.append((*_row(summary, other, titles), _difference(own, theirs), _difference(there, theirs)))
+            paired = (_difference(records, theirs, planned) for records in (own, there))
+            rows.append((*_row(summary, other, titles), *paired))
     return Table(caption, columns, tuple(rows))
 
 
@@ -67,9 +69,9 @@ def _row(torch: Summary, fastai: Summary, titles: Mapping[str, str]) -> tuple[st
     )
 
 
-def _difference(torch: Mapping[int, Record], fastai: Mapping[int, Record]) -> str:
+def _difference(torch: Mapping[int, Record], fastai: Mapping[int, Record], planned: int) -> str:
     left, right = paired_errors(torch, fastai)
-    if not left:
+    if len(left) < planned:
         return ABSENT
     difference = paired_difference(left, right)
     return f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}"

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.claims import Family, Protocol, chosen_rates, family_of, final_records, paired_errors, tuning_errors
+from harness.claims import (
+    Family,
+    Protocol,
+    best_rates,
+    chosen_rates,
+    family_of,
+    final_records,
+    paired_errors,
+    tuning_errors,
+)
 from harness.evidence import natural_key
 from harness.record import Record
 from harness.specification import Implementation
@@ -22,7 +31,8 @@ class Summary:
 
     ``tuning`` holds the mean validation error of the tuning repetitions at each rate of ``tried``. ``rate`` is absent
     while the tuning is incomplete; ``on_edge`` says that it is the lowest or highest of ``tried``, so that a better one
-    may lie outside the grid. ``missing`` are final repetitions without a record.
+    may lie outside the grid, ``tied`` that another rate had the same error. ``missing`` are final repetitions without a
+    record.
     """
 
     family: Family
@@ -30,6 +40,7 @@ class Summary:
     tuning: tuple[float, ...]
     rate: float | None
     on_edge: bool
+    tied: bool
     finals: tuple[Record, ...]
     missing: tuple[int, ...]
     test_error: float | None
@@ -57,7 +68,8 @@ def summarise(records: Iterable[Record], protocol: Protocol) -> tuple[Summary, .
         tried = tuple(tuning)
         on_edge = len(tried) > 1 and rate in (tried[0], tried[-1])
         summary = replace(_of_finals(family, finals.get(family, {}), protocol), tuning=tuple(tuning.values()))
-        summaries.append(replace(summary, tried=tried, rate=rate, on_edge=on_edge, cells=counts[family]))
+        tied = len(tuning) > 1 and len(best_rates(tuning)) > 1
+        summaries.append(replace(summary, tried=tried, rate=rate, on_edge=on_edge, tied=tied, cells=counts[family]))
     return tuple(summaries)
 
 
@@ -118,6 +130,7 @@ def _of_finals(family: Family, finals: dict[int, Record], protocol: Protocol) ->
         tuning=(),
         rate=None,
         on_edge=False,
+        tied=False,
         finals=records,
         missing=tuple(repetition for repetition in protocol.final_repetitions if repetition not in finals),
         test_error=float(np.mean(errors)) if errors else None,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.claims import Family, Protocol, chosen_rates, tuning_errors
+from harness.claims import Family, Protocol, best_rates, chosen_rates, tuning_errors
 from harness.record import Record
 from harness.report.summaries import (
     DISCRIMINATIVE,
@@ -53,14 +53,18 @@ def _shipped_numbers(sweeps: Mapping[str, Sequence[Summary]]) -> dict[str, Value
 
 
 def tuning_numbers(records: Iterable[Record], protocol: Protocol) -> dict[str, Value]:
-    """Count the families that had rates to choose from, and those whose repetitions, each alone, choose apart."""
+    """Count the families with rates to choose from, those whose repetitions alone choose apart, and the ties."""
     records = tuple(records)
-    tuned = {family for family, errors in tuning_errors(records, protocol).items() if len(errors) > 1}
+    tuned = {family: errors for family, errors in tuning_errors(records, protocol).items() if len(errors) > 1}
     choices: dict[Family, set[float]] = {}
     for repetition in protocol.tuning_repetitions:
         for family, rate in chosen_rates(records, replace(protocol, tuning_repetitions=(repetition,))).items():
             choices.setdefault(family, set()).add(rate)
-    return {"tuning/families": len(tuned), "tuning/apart": sum(len(choices[family]) > 1 for family in tuned)}
+    return {
+        "tuning/families": len(tuned),
+        "tuning/apart": sum(len(choices[family]) > 1 for family in tuned),
+        "tuning/tied": sum(len(best_rates(errors)) > 1 for errors in tuned.values()),
+    }
 
 
 def _sweeps(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
@@ -68,7 +72,7 @@ def _sweeps(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
     found: dict[str, list[Summary]] = {}
     for summary in summaries:
         family = summary.family
-        if family.arm == arm and summary.finals:
+        if family.arm == arm and summary.finals and not summary.missing:
             key = f"sweep/{family.dataset}/{family.recipe}/{family.implementation}"
             found.setdefault(key, []).append(summary)
     return {key: rows for key, rows in found.items() if len(rows) > 1}

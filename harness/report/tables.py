@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from harness.report.marks import NOTE, rate_marks
 from harness.report.summaries import Summary, difference_to_uniform
 from harness.statistics import Interval
 
@@ -36,6 +37,7 @@ _LATEX = {
     "×": r"$\times$",
     "±": r"$\pm$",
     "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
     "∗": r"$^\ast$",
     "·": r"$\cdot$",
     "→": r"$\to$",
@@ -82,10 +84,10 @@ def p_value(p: float | None) -> str:
 
 
 def rate_text(summary: Summary) -> str:
-    """Show the chosen base rate, with † on the edge of the grid."""
+    """Show the chosen base rate, with its marks."""
     if summary.rate is None:
         return "not chosen"
-    return f"{summary.rate:g}{'†' if summary.on_edge else ''}"
+    return f"{summary.rate:g}{rate_marks(summary)}"
 
 
 def seeds_text(summary: Summary) -> str:
@@ -112,8 +114,7 @@ def errors_table(summaries: Sequence[Summary], titles: Mapping[str, str]) -> Tab
     caption = (
         "Mean error over the final seeds at the base rate chosen on validation error, or at the one that was given. "
         "Intervals of the error are Student's t over seeds; differences to decay 1 are in percentage points, paired by "
-        "seed, with BCa bootstrap intervals that are not adjusted for their number. † The rate lies on the edge of the "
-        "grid that was tried."
+        f"seed, with BCa bootstrap intervals that are not adjusted for their number. {NOTE}"
     )
     return Table(caption, columns, tuple(_error_row(s, summaries, titles, several_recipes) for s in summaries))
 

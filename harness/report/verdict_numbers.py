@@ -8,8 +8,8 @@ from typing import get_args
 
 from harness.claim_history import Ages
 from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Family, Outcome, Selector, Verdict
-from harness.report.edges import EDGE, on_edge
 from harness.report.listings import later_text
+from harness.report.marks import verdict_marks
 from harness.report.tables import ABSENT, Value, bracketed, p_value, points
 from harness.statistics import Interval
 
@@ -17,12 +17,12 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 def verdict_numbers(
-    verdicts: Sequence[Verdict], titles: Mapping[str, str], edges: Collection[Family], unshipped: Collection[str]
+    verdicts: Sequence[Verdict], titles: Mapping[str, str], marked: Mapping[Family, str], unshipped: Collection[str]
 ) -> dict[str, Value]:
     """Map names to what became of each claim and verdict.
 
-    ``edges`` are the families whose chosen rate lies on the edge of the grid. ``unshipped`` are the recipes that start
-    from no shipped language model; verdicts of the primary question about them are listed apart.
+    ``marked`` has the marks of families whose chosen rate lies on the edge of the grid or was tied. ``unshipped`` are
+    the recipes that start from no shipped language model; verdicts of the primary question about them are listed apart.
     """
     claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
     counts = Counter(verdict.outcome for verdict in verdicts)
@@ -39,8 +39,8 @@ def verdict_numbers(
             found |= _by_outcome(f"claim/{claim.name}/unshipped", [v for v in own if v.recipe in unshipped])
     for verdict in verdicts:
         title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
-        edge = EDGE if on_edge(verdict, edges) else ABSENT
-        found |= _judged(verdict, _key(verdict), title) | {f"{_key(verdict)}/edge": edge}
+        marks = verdict_marks(verdict, marked) or ABSENT
+        found |= _judged(verdict, _key(verdict), title) | {f"{_key(verdict)}/marks": marks}
     return found
 
 

@@ -16,7 +16,7 @@ TITLES = {
     "all": "Films",
 }
 OLD, YOUNG = Ages(4, 3), Ages(4, 4)
-EDGES = {Family("rt", "big", "torch", "full+stlr", 1.0)}
+MARKED = {Family("rt", "big", "torch", "full+stlr", 1.0): "†"}
 
 
 def verdict(dataset, recipe="big", outcome="held", claim=CLAIM):
@@ -34,7 +34,7 @@ def verdict(dataset, recipe="big", outcome="held", claim=CLAIM):
 
 
 def table(*judged):
-    return at_a_glance([one for one, _ in judged], [age for _, age in judged], TITLES, EDGES)
+    return at_a_glance([one for one, _ in judged], [age for _, age in judged], TITLES, MARKED)
 
 
 def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts_are_about():
@@ -75,7 +75,7 @@ def test_claims_of_one_sentence_share_a_row():
 
 
 def test_a_collection_ends_with_a_word_and_no_verdict_is_without_the_name_of_its_place():
-    plain = at_a_glance([verdict("rt"), verdict("rte"), verdict("rt", "small")], [YOUNG] * 3, {}, ())
+    plain = at_a_glance([verdict("rt"), verdict("rte"), verdict("rt", "small")], [YOUNG] * 3, {}, {})
     assert [column.heading for column in plain.columns] == ["Claim", "rt (big)", "rte (big)"]
-    both = at_a_glance([verdict("rt"), verdict("rt", claim=OTHER), verdict("rt-50")], [YOUNG] * 3, {"rt-50": "rt"}, ())
+    both = at_a_glance([verdict("rt"), verdict("rt", claim=OTHER), verdict("rt-50")], [YOUNG] * 3, {"rt-50": "rt"}, {})
     assert "; rt: held" in both.rows[0][1]

@@ -59,7 +59,7 @@ def test_every_pair_of_near_rates_that_ran_is_compared_and_the_choice_is_the_pro
     assert one.chosen == (0.004, 0.008)  # of a tie the lower
     assert one.own == pytest.approx(0.06)
     (row,) = near_rates_table([one], {}).rows
-    assert row[2:] == ("2", "2", "3", "4 of 4", "+6.00†", "−9.00", "+6.00", "2")
+    assert row[2:] == ("2", "2", "3", "4 of 4", "+6.00†‡", "−9.00", "+6.00", "2")
     told = near_rate_numbers([one], {})
     (key,) = told["near"]
     assert (told[f"{key}/lowest"], told[f"{key}/highest"], told[f"{key}/pairs"]) == ("−9.00", "+6.00", 4)

@@ -181,14 +181,14 @@ def test_a_verdict_names_an_edge_where_a_side_was_judged_at_one():
         for n in (100, 101)
     ]
     finals = [make_record(cell(decay=d, rate=r, repetition=n)) for d, r in ((1.0, 0.016), (2.6, 0.008)) for n in (0, 1)]
-    assert found([*tuning, *finals], (claim,))["verdict/c/rt-1k/mini/edge"] == "†"
+    assert found([*tuning, *finals], (claim,))["verdict/c/rt-1k/mini/marks"] == "†"
     inside = [replace(r, specification=replace(r.specification, base_rate=0.008)) for r in finals]
     level = [make_record(r.specification, error=0.2) if r.specification.base_rate == 0.016 else r for r in tuning]
     level = [make_record(r.specification, error=0.1) if r.specification.base_rate == 0.008 else r for r in level]
     inside = [replace(r, cell=cell_id(r.specification)) for r in inside]
-    assert found([*level, *inside], (claim,))["verdict/c/rt-1k/mini/edge"] == "–"
+    assert found([*level, *inside], (claim,))["verdict/c/rt-1k/mini/marks"] == "–"
     fixed = replace(claim, left=replace(SIDES[0], rate=0.008), right=replace(SIDES[1], rate=0.016))
-    assert found([*tuning, *finals], (fixed,))["verdict/c/rt-1k/mini/edge"] == "–"
+    assert found([*tuning, *finals], (fixed,))["verdict/c/rt-1k/mini/marks"] == "–"
 
 
 def test_counts_hours_and_commits_are_those_of_the_records():

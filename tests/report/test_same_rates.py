@@ -49,6 +49,11 @@ def test_torch_at_the_rate_that_fastai_chose_stands_beside_each_at_its_own():
     assert same.startswith("+0.50 ")
 
 
+def test_a_set_of_repetitions_that_is_not_whole_is_not_compared():
+    fastai = records("fastai", {0.01: 0.32, 0.02: 0.30}, (0.27,), 0.02)
+    assert rows(TORCH, fastai)[0][-2:] == ("–", "–")
+
+
 def test_rates_that_one_side_has_not_tried_do_not_count_and_one_side_alone_has_no_row():
     fastai = records("fastai", {0.02: 0.30}, (), 0.02)
     assert rows(TORCH, fastai)[0][3:5] == ("1", "+1.00")

@@ -50,6 +50,12 @@ def test_the_edge_of_the_grid_is_flagged(errors, edge):
     assert summary.tried == tuple(errors)
 
 
+@pytest.mark.parametrize(("last", "tie"), [(0.2, True), (0.3, False)])
+def test_a_tie_in_validation_error_is_flagged(last, tie):
+    (summary,) = summarise(tuned({1e-3: 0.3, 2e-3: 0.2, 4e-3: last, 8e-3: 0.3}), PROTOCOL)
+    assert (summary.rate, summary.on_edge, summary.tied) == (2e-3, False, tie)
+
+
 def test_a_family_whose_tuning_is_incomplete_is_kept_without_a_rate():
     (summary,) = summarise(tuned({0.008: 0.2})[:1], PROTOCOL)
     assert (summary.rate, summary.finals, summary.test_error, summary.cells) == (None, (), None, 1)

@@ -1,0 +1,45 @@
+"""The marks of verdicts: of every chosen rate that a verdict is sure to rest on, and of no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.claims import Claim, Family, Selector, Verdict
+from harness.report.marks import verdict_marks
+
+SIDE = Selector("torch", "full+stlr", 2.6)
+UNIFORM = replace(SIDE, decay=1.0)
+FAMILY = Family("rt", "big", "torch", "full+stlr", 2.6)
+EDGE, TIE = {FAMILY: "†"}, {replace(FAMILY, decay=1.0): "‡"}
+LAST = {replace(FAMILY, arm="last", decay=1.0): "†"}
+BEST = replace(SIDE, decay=(1.0, 2.6))
+
+
+def marks(marked, left=SIDE, right=UNIFORM, outcome="held"):
+    claim = Claim("c", "It is better.", "superior", left, right, 0.005)
+    return verdict_marks(Verdict(claim, "rt", "big", outcome, 0.0, None, None, 10), marked)
+
+
+def test_the_marks_of_both_sides_are_named_once_and_in_one_order():
+    assert marks(TIE | EDGE) == "†‡"
+    assert marks(dict.fromkeys((*EDGE, *TIE), "†‡")) == "†‡"
+    assert marks(EDGE | TIE, outcome="no data") == ""
+    assert marks({replace(FAMILY, dataset="other"): "†"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("side", "marked", "expected"),
+    [
+        (replace(SIDE, rate=0.01), EDGE, ""),
+        (replace(SIDE, measure="area"), EDGE, ""),
+        (BEST, EDGE, ""),
+        (replace(BEST, chosen_by="lowest test error"), EDGE, "†"),
+        (replace(SIDE, rate="last"), EDGE, ""),
+        (replace(SIDE, rate="last"), LAST, "†"),
+        (replace(UNIFORM, less=SIDE), EDGE, "†"),
+    ],
+)
+def test_a_side_is_marked_by_the_choices_that_it_rests_on(side, marked, expected):
+    assert marks(marked, left=side) == expected
