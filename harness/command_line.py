@@ -204,7 +204,8 @@ def report(
 
         built = build_paper(inputs, paper)
         readme.readme_of(paper).write_text(readme.updated(inputs, built.files, paper), encoding="utf-8")
-        Console().print(f"paper: {built.pdf.resolve().as_uri()}", soft_wrap=True, highlight=False)
+        told = f"paper: {built.pdf.resolve().as_uri()}, {built.pages} pages before the references"
+        Console().print(told, soft_wrap=True, highlight=False)
         for name in built.unused:
             Console().print(f"number that the paper does not use: {name}", soft_wrap=True, highlight=False)
 

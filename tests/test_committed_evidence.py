@@ -16,7 +16,7 @@ from harness.record import Record
 from harness.report.again import repeated_cells
 from harness.report.freshness import stale
 from harness.report.page import ReportInputs
-from harness.report.paper import GENERATED, PDF, WRITTEN
+from harness.report.paper import GENERATED, PDF, WRITTEN, compile_paper
 from harness.report.readme import END, README
 from harness.report_inputs import report_inputs
 from harness.reproduction import compare
@@ -116,6 +116,11 @@ def copy(tmp_path: Path) -> Path:
 
 def test_the_committed_paper_and_readme_show_the_committed_records(inputs: ReportInputs) -> None:
     assert stale(inputs, ROOT / "paper") == (), "not those of the records; run nox -s report and commit what it wrote"
+
+
+def test_the_papers_body_has_six_to_ten_pages() -> None:
+    _, _, pages = compile_paper(ROOT / "paper")
+    assert 6 <= pages <= 10
 
 
 def test_a_changed_line_a_missing_file_and_one_too_many_are_found(inputs: ReportInputs, copy: Path) -> None:

@@ -9,6 +9,7 @@ from harness.claims import Protocol, Verdict
 from harness.coverage import Coverage
 from harness.evidence import Place, natural_key
 from harness.record import Environment, Record
+from harness.report.sides_text import contrasts_text
 from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
 from harness.reproduction import Comparison
 from harness.sample_size import POWER
@@ -109,15 +110,17 @@ def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
     for verdict in verdicts:
         claim, since = verdict.claim, history.since.get(verdict.claim.name)
         dated = (since.date, since.commit[:10]) if since else (ABSENT, ABSENT)
-        row = (claim.sentence, claim.question, claim.kind, f"{100 * claim.margin:g}", *dated)
+        row = (claim.sentence, contrasts_text(claim), claim.question, claim.kind, f"{100 * claim.margin:g}", *dated)
         rows.setdefault(row, []).append(f"{verdict.dataset} ({verdict.recipe})")
     caption = (
         "Since when each claim stands with the rule, sides, margin and question that it has now, by the history of the "
         "code. Its sentence may have been reworded, and data sets added; changes of how verdicts are reached "
-        "(harness/verdicts.py) are not followed."
+        "(harness/verdicts.py) are not followed. Left against right: arm, implementation and decay, at the tuned base "
+        "rate and in test error where nothing else is said."
     )
     columns = (
         Column("Claim"),
+        Column("Left against right"),
         Column("Question"),
         Column("Claimed"),
         Column("Margin", numeric=True),

@@ -40,9 +40,13 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Paper:
-    """The built paper, the files made for it, and the generated numbers that there are and its text never uses."""
+    """The built paper, the files made for it, and the generated numbers that there are and its text never uses.
+
+    ``pages`` are those of its body, before the references.
+    """
 
     pdf: Path
+    pages: int
     files: tuple[str, ...]
     unused: tuple[str, ...]
 
@@ -63,11 +67,11 @@ def build(inputs: ReportInputs, folder: Path) -> Paper:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    pdf, used = compile_paper(folder)
+    pdf, used, pages = compile_paper(folder)
     (folder / PDF).write_bytes(pdf)
     known = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
     unused = tuple(name for name, value in known.items() if name not in used and value != ABSENT)
-    return Paper(folder / PDF, tuple(files), unused)
+    return Paper(folder / PDF, pages, tuple(files), unused)
 
 
 def texts(inputs: ReportInputs) -> dict[str, str]:
@@ -112,8 +116,8 @@ def source_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def compile_paper(folder: Path) -> tuple[bytes, frozenset[str]]:
-    """Compile the source in ``folder``; return the PDF and the names of the numbers that it used.
+def compile_paper(folder: Path) -> tuple[bytes, frozenset[str], int]:
+    """Compile the source in ``folder``; return the PDF, the names of the numbers that it used, and its body's pages.
 
     Raises:
         PaperError: with what typst says, its warnings included.
@@ -123,8 +127,11 @@ def compile_paper(folder: Path) -> tuple[bytes, frozenset[str]]:
         compiler = typst.Compiler(folder / SOURCE, root=folder, ignore_system_fonts=True, sys_inputs=told)
         pdf, warnings = compiler.compile_with_warnings(format="pdf")
         used = json.loads(compiler.query("<number>", field="value"))
+        ends = json.loads(compiler.query("<end-of-body>", field="value"))
     except (typst.TypstError, FileNotFoundError) as error:
         raise PaperError(f"{folder / SOURCE}: {error}") from error
+    if len(ends) != 1:
+        raise PaperError(f"{folder / SOURCE}: {len(ends)} marks called <end-of-body>; put one before the references")
     if warnings or not isinstance(pdf, bytes):
         raise PaperError(f"{folder / SOURCE}: " + "; ".join(str(warning) for warning in warnings))
-    return pdf, frozenset(used)
+    return pdf, frozenset(used), ends[0]

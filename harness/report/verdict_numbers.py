@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
 from harness.claim_history import Ages
-from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Family, Outcome, Selector, Verdict
+from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Family, Outcome, Verdict
 from harness.report.listings import later_text
 from harness.report.marks import verdict_marks
+from harness.report.sides_text import contrast_text, contrasts_text
 from harness.report.tables import ABSENT, Value, bracketed, p_value, points
 from harness.statistics import Interval
 
@@ -68,6 +69,7 @@ def _claim_numbers(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Value
         f"{key}/measure": _measured(claim),
         f"{key}/margin": f"{100 * claim.margin:g}",
         f"{key}/contrasts": len(claim.contrasts),
+        f"{key}/sides": contrasts_text(claim),
         f"{key}/verdicts": tuple(map(_key, verdicts)),
     }
 
@@ -103,14 +105,7 @@ def _told(verdict: Verdict) -> str:
     """Name the sides of the contrast that is told, where the claim has several."""
     if not verdict.claim.also or verdict.outcome == "no data":
         return ABSENT
-    return " against ".join(map(_named, verdict.claim.contrasts[verdict.contrast]))
-
-
-def _named(side: Selector) -> str:
-    if not isinstance(side.decay, tuple):
-        return f"{side.arm} at {side.decay:g}"
-    chooser = f" of {side.chosen_with}" if side.chosen_with else ""
-    return f"{side.arm} of {side.implementation} at the decay with the {side.chosen_by}{chooser}"
+    return contrast_text(verdict.claim, verdict.contrast)
 
 
 def _side(interval: Interval | None) -> str:

@@ -94,6 +94,9 @@ def test_a_missing_source_and_a_fault_in_it_are_named(folder, tmp_path):
     (folder / "paper.typ").write_text("#let = 1")
     with pytest.raises(PaperError, match=r"paper\.typ: "):
         build(INPUTS, folder)
+    (folder / "paper.typ").write_text("Some text.")
+    with pytest.raises(PaperError, match=r"paper\.typ: 0 marks called <end-of-body>"):
+        build(INPUTS, folder)
 
 
 def test_the_paper_stands_without_records_and_with_one_family_and_baselines(folder):
@@ -246,7 +249,7 @@ def test_the_better_baseline_is_stated_beside_the_best_family():
 
 def test_compiling_reports_the_names_that_were_used(folder):
     build(INPUTS, folder)
-    _, used = compile_paper(folder)
+    _, used, _ = compile_paper(folder)
     assert {"study/cells", "claims", "outcomes/held"} <= used
 
 
