@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import claim_history, evidence, language_model_evidence
+from harness import baseline_evidence, claim_history, evidence, language_model_evidence
 from harness.campaign import Selection, planned
 from harness.claims import Family, chosen_rates
 from harness.record import Record
@@ -82,6 +82,26 @@ def test_language_models_are_those_that_records_start_from(committed: tuple[Reco
         assert {record.result.perplexity for record in records} == {model.perplexity}
         assert {record.specification.arm.start for record in records} == {model.arm}
         assert model.dataset in {record.specification.dataset.name for record in records}
+
+
+def test_baselines_are_declared_ones_made_by_committed_code_and_written_as_they_are_read(tmp_path: Path) -> None:
+    path = ROOT / "results" / baseline_evidence.FILE
+    records = baseline_evidence.read(path)
+    assert len({(record.dataset.name, record.baseline) for record in records}) == len(records) > 0
+    for record in records:
+        assert record.dataset == STUDY.datasets[record.dataset.name]
+        assert record.baseline in STUDY.baselines
+        assert not record.environment.modified
+        assert tuple(run.repetition for run in record.runs) == STUDY.protocol.final_repetitions
+    baseline_evidence.write(records, tmp_path / path.name)
+    assert (tmp_path / path.name).read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
+
+
+def test_the_readme_says_on_what_devices_records_were_made(committed: tuple[Record, ...]) -> None:
+    on_processors = {record.environment.device for record in committed} == {"cpu"}
+    assert ("every committed record is a processor's" in (ROOT / README).read_text(encoding="utf-8")) is on_processors
+    differences = (ROOT / "paper/differences.md").read_text(encoding="utf-8")
+    assert ("Neither has been run on a GPU yet" in differences) is on_processors
 
 
 def test_cells_measured_again_are_committed_cells_made_by_committed_code(committed: tuple[Record, ...]) -> None:

@@ -28,6 +28,7 @@ from harness.report.at_a_glance import at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
 from harness.report.gallery import Plate, gallery
+from harness.report.language_model_decays import language_model_decay_groups, language_model_decays_table
 from harness.report.language_models import Group, Like, language_model_groups, language_models_table
 from harness.report.listings import (
     cells_table,
@@ -186,6 +187,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
         "pretraining": pretraining_table(inputs.starts, titles),
         "tokens": tokens_table(inputs.starts, titles),
         "language-models": language_models_table(inputs.language_model_groups.values()),
+        "language-model-decays": language_model_decays_table(language_model_decay_groups(summaries), titles),
         "variance": variance_table(spreads(inputs.records, summaries), titles),
         "claims": claims_table(verdicts, inputs.history),
         "coverage": coverage_table(inputs.coverage, titles),

@@ -150,6 +150,7 @@ def test_figures_and_tables_are_files_as_well(report):
         "claims",
         "coverage",
         "language-models",
+        "language-model-decays",
     )
     stems = ("at-a-glance", "verdicts", "errors", "areas", "near-rates", "tuning-budget", *published, *measured)
     assert tables == {f"{stem}.{ending}" for stem in stems for ending in ("md", "tex", "csv")}
