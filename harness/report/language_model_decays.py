@@ -27,10 +27,8 @@ def language_model_decay_groups(summaries: Sequence[Summary]) -> list[Group]:
         cell = summary.finals[0].specification if summary.finals else None
         if cell is not None and isinstance(cell.arm.start, LanguageModelArm):
             start = replace(cell.arm.start, name="", decay=UNIFORM)
-            alike = replace(cell.arm, name="", start=start)
-            found.setdefault((cell.dataset, cell.recipe, cell.implementation, alike), {})[cell.arm.start.decay] = (
-                summary
-            )
+            alike = (cell.dataset, cell.recipe, cell.implementation, replace(cell.arm, name="", start=start))
+            found.setdefault(alike, {})[cell.arm.start.decay] = summary
     return [dict(sorted(group.items())) for group in found.values() if len(group) > 1]
 
 

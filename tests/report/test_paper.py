@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -265,3 +266,18 @@ def test_the_command_builds_the_paper_on_request_and_names_unused_numbers(folder
     assert "number that the paper does not use: study/core-hours" in said.output
     before, after = (tmp_path / "README.md").read_text().split(generated_part(empty, (), "paper"))
     assert (before, after) == (f"Before.\n{START}\n\n", f"\n\n{END}\nAfter.\n")
+
+
+def test_the_introduction_repeats_the_published_contrasts_of_discriminative_rates():
+    source = (SOURCE / "sections/introduction.typ").read_text(encoding="utf-8")
+    stages = {"language model": "6", "classifier": "7"}
+    rows = re.findall(r"^    \[([a-z ]+): (.+) → (.+)\], \[(.+)\], \[(.+)\], \[(.+)\],$", source, flags=re.MULTILINE)
+    assert len(rows) == 4
+    for stage, before, after, *told in rows:
+        (contrast,) = (
+            one
+            for one in STUDY.published.contrasts
+            if (one.after.table, one.before.name, one.after.name) == (stages[stage], before, after)
+        )
+        sides = (contrast.before.percent, contrast.after.percent)
+        assert told == [" → ".join(f"{side[name]:.2f}" for side in sides) for name in STUDY.published.datasets]
