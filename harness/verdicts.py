@@ -169,7 +169,7 @@ def _together(judged: Sequence[_Judged]) -> _Judged:
     claim, excluding = judged[0].verdict.claim, max(judged, key=lower_end)
     directing = (one for one, sides in zip(judged, claim.contrasts, strict=True) if _chooses_its_sign(*sides))
     sure = all(one.outer is not None and one.outer[1] < 0 for one in directing)
-    excluded = sure and lower_end(excluding) > -claim.margin
+    excluded = lower_end(excluding) > -claim.margin
     told = excluding if excluded else max(judged, key=against)
     verdict = replace(told.verdict, p=max(map(against, judged))[0], n=min(one.verdict.n for one in judged))
     outer = excluding.outer if sure else (-math.inf, math.inf)

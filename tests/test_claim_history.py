@@ -139,6 +139,9 @@ def test_records_of_both_sides_are_counted_and_no_others():
     assert ages(replace(verdict, claim=sweep), records, history) == Ages(3, 2)
     effect = replace(CLAIM, left=replace(SIDE, less=replace(SIDE, implementation="fastai")))
     assert ages(replace(verdict, claim=effect), records, history) == Ages(3, 2)
+    chosen = [*records, made_by("young", arm="last", decay=1.0, rate=0.01)]
+    last = replace(CLAIM, left=replace(SIDE, rate="last"))
+    assert ages(replace(verdict, claim=last), chosen, history) == Ages(3, 2)
     assert ages(verdict, records, History()) == Ages(2, None)
     assert not Ages(2, None).all_later
 

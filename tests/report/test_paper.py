@@ -129,6 +129,10 @@ def test_each_figure_is_shown_once_and_the_smallest_recipes_in_the_appendix(fold
     captions = json.loads((folder / "figures/captions.json").read_text())
     assert {caption["recipe"] for caption in captions} == {"mini", "compact"}
     assert sorted(shown(folder)) == sorted(caption["caption"] for caption in captions)
+    drawn = {caption["name"]: (folder / caption["file"]).read_text().partition('width="')[2] for caption in captions}
+    points = {name: float(text.partition("pt")[0]) for name, text in drawn.items()}
+    assert {caption["name"]: caption["wide"] for caption in captions} == {name: at > 245 for name, at in points.items()}
+    assert set(map(bool, (caption["wide"] for caption in captions))) == {True, False}
     appendix = folder / "sections/appendix.typ"
     appendix.write_text(appendix.read_text().replace("not in-body(plate)", "false"))
     missing = {caption["caption"] for caption in captions} - set(shown(folder))
@@ -231,6 +235,13 @@ def test_a_sweep_names_the_decay_with_the_lowest_error_and_what_2_6_changes():
     assert (every["sweeps/contrasts"], every["sweeps/contrasts/test"], every["sweeps/contrasts/apart"]) == (1, 1, 0)
     assert every[f"{key}/lowest/difference"] == "−10.00 [−10.00, −10.00]"
     assert every[f"{key}/discriminative/error"].startswith("25.00")
+
+
+def test_a_decay_that_lacks_repetitions_is_not_in_its_sweep():
+    errors = {1.0: 0.3, 2.6: 0.25, 4.19: 0.1}
+    records = [make_record(cell(decay=d, repetition=n), error=e) for d, e in errors.items() for n in range(3)]
+    every = found(records[:-1])
+    assert (every["sweep/rt-1k/mini/torch/decays"], every["sweep/rt-1k/mini/torch/lowest/decay"]) == (2, "2.6")
 
 
 def test_the_spread_is_the_standard_deviation_over_seeds():
