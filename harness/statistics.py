@@ -46,6 +46,7 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> PairedDifference:
     """
     differences = _differences(a, b)
     mean = float(differences.mean())
+    mean = 0.0 if abs(mean) <= _ROUNDING else mean  # so that rounding gives no difference a sign
     if len(differences) == 1:
         return PairedDifference(mean, None, 1.0, 1)
     interval = (mean, mean) if _constant(differences) else _bootstrap_interval(differences)

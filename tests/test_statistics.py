@@ -213,3 +213,9 @@ def test_under_the_null_a_paired_difference_is_significant_at_most_one_time_in_t
     generator = np.random.default_rng(7)
     found = [paired_difference(generator.normal(0.3, 0.02, 8), generator.normal(0.3, 0.02, 8)).p for _ in range(400)]
     assert np.mean(np.array(found) <= 0.05) <= 0.07
+
+
+def test_a_difference_that_is_rounding_alone_is_none():
+    left, right = [0.0, 0.3, 0.0], [0.2, 0.0, 0.1]
+    assert sum(a - b for a, b in zip(left, right, strict=True)) != 0
+    assert str(paired_difference(left, right).mean) == "0.0"

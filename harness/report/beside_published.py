@@ -13,7 +13,7 @@ from typing import Literal
 from harness.claims import Family
 from harness.published import Published, PublishedArm, PublishedContrast
 from harness.report.summaries import Summary, by_repetition, find
-from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
+from harness.report.tables import ABSENT, Column, Table, difference_text, p_value, percent, points
 from harness.specification import Implementation
 from harness.statistics import PairedDifference, holm, paired_difference
 from harness.verdicts import SIGNIFICANCE
@@ -173,7 +173,7 @@ def _contrast_row(row: Repeated, titles: Mapping[str, str], planned: int) -> tup
         points(row.published),
         recipe,
         implementation,
-        f"{points(ours.mean)} {bracketed(ours.interval, signed=True)}" if ours else ABSENT,
+        difference_text(ours),
         f"{ours.n}" if ours else ABSENT,
         row.sign,
         p_value(row.p if row.ours and row.published else None),

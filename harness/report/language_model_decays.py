@@ -13,9 +13,9 @@ from statistics import mean
 from harness.claims import paired_errors
 from harness.report.marks import NOTE
 from harness.report.summaries import UNIFORM, Summary, by_repetition
-from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points, rate_text, seeds_text
+from harness.report.tables import ABSENT, Column, Table, bracketed, difference_text, percent, rate_text, seeds_text
 from harness.specification import LanguageModelArm
-from harness.statistics import paired_difference
+from harness.statistics import PairedDifference, paired_difference
 
 Group = dict[float, Summary]  # by the decay of the language model's fine-tuning
 
@@ -70,13 +70,10 @@ def _row(decay: float, group: Group, titles: Mapping[str, str]) -> tuple[str, ..
         seeds_text(summary),
         percent(summary.validation_error),
         f"{percent(summary.test_error)} {bracketed(summary.interval)}",
-        ABSENT if uniform is None or uniform is summary else _difference(summary, uniform),
+        difference_text(None if uniform is None or uniform is summary else _difference(summary, uniform)),
     )
 
 
-def _difference(summary: Summary, uniform: Summary) -> str:
+def _difference(summary: Summary, uniform: Summary) -> PairedDifference | None:
     left, right = paired_errors(by_repetition(summary), by_repetition(uniform))
-    if not left:
-        return ABSENT
-    difference = paired_difference(left, right)
-    return f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}"
+    return paired_difference(left, right) if left else None

@@ -25,7 +25,17 @@ from harness.report.appearance import (
 )
 from harness.report.marks import NOTE
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, by_repetition
-from harness.report.tables import ABSENT, Column, Table, bracketed, percent, points, rate_text, seeds_text
+from harness.report.tables import (
+    ABSENT,
+    Column,
+    Table,
+    bracketed,
+    difference_text,
+    percent,
+    points,
+    rate_text,
+    seeds_text,
+)
 from harness.specification import Arm, LanguageModelArm, Recipe, ShippedModel
 from harness.statistics import PairedDifference, paired_difference
 
@@ -141,7 +151,7 @@ def tokens_table(found: Iterable[Start], titles: Mapping[str, str]) -> Table:
             change = paired_difference(left, right)
             doublings = math.log2(more.product.tokens / fewer.product.tokens)
             tokens = [f"{start.product.tokens / 1e6:.1f}" for start in (fewer, more)]
-            shown = f"{points(change.mean)} {bracketed(change.interval, signed=True)}"
+            shown = difference_text(change)
             pairs, rate = str(len(left)), points(change.mean / doublings)
             rows.append((titles.get(dataset, dataset), implementation, *tokens, pairs, shown, rate))
     return Table(caption, columns, tuple(rows))
@@ -227,5 +237,5 @@ def _row(start: Start, titles: Mapping[str, str]) -> tuple[str, ...]:
         rate_text(summary),
         seeds_text(summary),
         f"{percent(summary.test_error)} {bracketed(summary.interval)}",
-        ABSENT if difference is None else f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}",
+        difference_text(difference),
     )

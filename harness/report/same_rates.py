@@ -12,7 +12,7 @@ from harness.claims import Protocol, paired_errors
 from harness.record import Record
 from harness.report.marks import NOTE
 from harness.report.summaries import Summary, by_repetition, finals_by_rate, find
-from harness.report.tables import ABSENT, Column, Table, bracketed, points, rate_text
+from harness.report.tables import Column, Table, bracketed, difference_text, points, rate_text
 from harness.statistics import paired_difference
 
 
@@ -71,7 +71,4 @@ def _row(torch: Summary, fastai: Summary, titles: Mapping[str, str]) -> tuple[st
 
 def _difference(torch: Mapping[int, Record], fastai: Mapping[int, Record], planned: int) -> str:
     left, right = paired_errors(torch, fastai)
-    if len(left) < planned:
-        return ABSENT
-    difference = paired_difference(left, right)
-    return f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}"
+    return difference_text(paired_difference(left, right) if len(left) == planned else None)

@@ -17,7 +17,7 @@ from harness.report.summaries import (
     difference_to_uniform,
     swept_arm,
 )
-from harness.report.tables import ABSENT, Value, bracketed, percent, points, rate_text
+from harness.report.tables import ABSENT, Value, bracketed, difference_text, percent, points, rate_text
 
 
 def sweep_numbers(summaries: Sequence[Summary], unshipped: Collection[str]) -> dict[str, Value]:
@@ -86,7 +86,7 @@ def _sweep(rows: Sequence[Summary]) -> dict[str, Value]:
         "decays": len(rows),
         "on-edge": sum(row.on_edge for row in rows),
         "lowest/decay": f"{lowest.family.decay:g}",
-        "lowest/difference": _difference(lowest, rows),
+        "lowest/difference": difference_text(difference_to_uniform(lowest, rows)),
         "chosen/decay": f"{min(rows, key=lambda row: row.validation_error or 0.0).family.decay:g}",
     }
     found["contrast"] = " / ".join(map(points, _contrast(rows))) or ABSENT
@@ -131,11 +131,6 @@ def _lowest(rows: Sequence[Summary]) -> Summary:
 
 def _error(row: Summary) -> str:
     return f"{percent(row.test_error)} {bracketed(row.interval)}"
-
-
-def _difference(row: Summary, rows: Sequence[Summary]) -> str:
-    difference = difference_to_uniform(row, rows)
-    return ABSENT if difference is None else f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}"
 
 
 def _moved(row: Summary) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 from harness.report.marks import NOTE, rate_marks
 from harness.report.summaries import Summary, difference_to_uniform
-from harness.statistics import Interval
+from harness.statistics import Interval, PairedDifference
 
 Value = str | int | tuple[str, ...]  # of a number, text or list of names that the paper may state
 ABSENT = "–"
@@ -76,6 +76,11 @@ def bracketed(interval: Interval | None, signed: bool = False) -> str:
     """Show an interval of fractions, for example ``[14.10, 15.32]``."""
     show = points if signed else percent
     return ABSENT if interval is None else f"[{show(interval[0])}, {show(interval[1])}]"
+
+
+def difference_text(difference: PairedDifference | None) -> str:
+    """Show a paired difference in points with its interval."""
+    return f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}" if difference else ABSENT
 
 
 def p_value(p: float | None) -> str:
@@ -166,8 +171,7 @@ def to_neutral(table: Table) -> str:
 def _error_row(
     summary: Summary, summaries: Sequence[Summary], titles: Mapping[str, str], several_recipes: bool
 ) -> tuple[str, ...]:
-    family, difference = summary.family, difference_to_uniform(summary, summaries)
-    dataset = titles.get(family.dataset, family.dataset)
+    family, dataset = summary.family, titles.get(summary.family.dataset, summary.family.dataset)
     return (
         f"{dataset} ({family.recipe})" if several_recipes else dataset,
         family.implementation,
@@ -177,7 +181,7 @@ def _error_row(
         seeds_text(summary),
         percent(summary.validation_error),
         f"{percent(summary.test_error)} {bracketed(summary.interval)}" if summary.finals else ABSENT,
-        f"{points(difference.mean)} {bracketed(difference.interval, signed=True)}" if difference else ABSENT,
+        difference_text(difference_to_uniform(summary, summaries)),
     )
 
 
