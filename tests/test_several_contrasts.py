@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import gc
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from report.synthetic import cell, make_record
 
-from harness import verdicts
+from harness import statistics, verdicts
 from harness.claims import Claim, Protocol, Selector
 from harness.verdicts import evaluate
 
@@ -106,25 +109,43 @@ def test_of_contrasts_that_fail_the_claim_one_that_excludes_it_is_told():
     assert found.difference == pytest.approx(0.01)
 
 
+RANKED = [replace(UNIFORM, decay=(1.0, 2.6), chosen_by=f"{which} test error") for which in ("lowest", "highest")]
+FOLLOWERS = tuple(replace(side, implementation="fastai", chosen_with="torch") for side in RANKED)
+RANKING = Claim("r", "Both rank them alike.", "superior", *RANKED, 0.0, also=(FOLLOWERS,))
+
+
+def ranked(own, other):
+    """Final records of both implementations, whose decay 2.6 differs from 1 by ``own`` and ``other``, by repetition."""
+    return [
+        make_record(cell("rt-1k", implementation, decay, repetition=n), error=0.3 + difference * (decay > 1))
+        for implementation, differences in (("torch", own), ("fastai", other))
+        for n, difference in enumerate(differences)
+        for decay in (1.0, 2.6)
+    ]
+
+
 @pytest.mark.parametrize(
     ("own", "other", "expected"),
     [(-0.02, -0.02, "held"), (-0.02, 0.02, "failed"), (-0.001, 0.02, "undecided")],
 )
 def test_a_claim_cannot_fail_by_a_sign_that_the_records_chose_and_do_not_show(own, other, expected):
-    lower, higher = (
-        replace(UNIFORM, decay=(1.0, 2.6), chosen_by=f"{which} test error") for which in ("lowest", "highest")
-    )
-    followers = tuple(replace(side, implementation="fastai", chosen_with="torch") for side in (lower, higher))
-    found = [
-        make_record(
-            cell(implementation=implementation, decay=decay, repetition=n), error=0.3 + difference * (decay > 1)
-        )
-        for implementation, mean in (("torch", own), ("fastai", other))
-        for n, difference in enumerate(mean + 3 * noise for noise in NOISE)
-        for decay in (1.0, 2.6)
-    ]
-    claim = Claim("r", "Both rank them alike.", "superior", lower, higher, 0.0, also=(followers,))
-    assert verdict(claim, found).outcome == expected
+    sides = ([mean + 3 * noise for noise in NOISE] for mean in (own, other))
+    assert verdict(RANKING, ranked(*sides)).outcome == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "wrong"),
+    [(-0.001, -0.012, "failed"), (-0.02, 0.0, "held"), (0.0, 0.0, "held"), (-0.02, 0.0, "failed")],
+)
+def test_a_verdict_on_a_ranking_is_wrong_at_most_one_time_in_twenty(monkeypatch, own, other, wrong):
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels collects at every adjustment
+    monkeypatch.setattr(statistics, "RESAMPLES", 1099)  # as many as make the sign-flip test of ten pairs exact
+    generator, runs = np.random.default_rng(5), 200
+    found = 0
+    for _ in range(runs):
+        spread = generator.normal(0, 0.008, (2, 10))
+        found += verdict(RANKING, ranked(own + spread[0], other + spread[1])).outcome == wrong
+    assert found <= 0.05 * runs + 2 * math.sqrt(0.05 * 0.95 * runs)
 
 
 @pytest.mark.parametrize("kind", ["equivalent", "not inferior"])
