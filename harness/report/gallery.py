@@ -115,13 +115,16 @@ def example_rates(cells: Sequence[Record]) -> dict[str, RealisedRates]:
 def example_cells(summaries: Sequence[Summary]) -> tuple[Record, ...]:
     """Pick one cell for each arm, and for the swept arm the uniform one too, all of one dataset and implementation.
 
-    The decay shown is that nearest to 2.6.
+    These are the ones with the most arms. The decay shown is that nearest to 2.6.
     """
     usable = [summary for summary in summaries if any(record.result.rates.trace for record in summary.finals)]
     if not usable:
         return ()
-    first = usable[0].family
-    usable = [s for s in usable if (s.family.dataset, s.family.implementation) == (first.dataset, first.implementation)]
+    arms: dict[tuple[str, str], set[str]] = {}
+    for summary in usable:
+        arms.setdefault((summary.family.dataset, summary.family.implementation), set()).add(summary.family.arm)
+    most = max(arms, key=lambda place: len(arms[place]))
+    usable = [summary for summary in usable if (summary.family.dataset, summary.family.implementation) == most]
     chosen: list[Record] = []
     for arm in dict.fromkeys(summary.family.arm for summary in usable):
         rows = sorted((s for s in usable if s.family.arm == arm), key=_distance_from_discriminative)

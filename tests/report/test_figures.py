@@ -118,7 +118,7 @@ def test_each_decay_has_its_own_mean_and_limits_of_agreement_at_196_standard_dev
 
 
 def test_examples_show_each_arm_once_and_the_swept_arm_also_uniform():
-    other = [make_record(cell(decay=1.0, arm="last", repetition=n)) for n in range(3)]
+    other = [make_record(cell("trec6", decay=1.0, arm="last", repetition=n)) for n in range(3)]
     chosen = [record.specification.arm for record in example_cells(summarise([*study(finals=3), *other], PROTOCOL))]
     assert [(arm.name, arm.decay) for arm in chosen] == [("full+stlr", 1.0), ("full+stlr", 2.6), ("last", 1.0)]
 
