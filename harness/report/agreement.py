@@ -49,7 +49,7 @@ def agreement(pairs: Sequence[Pairs], margin: float, titles: Mapping[str, str]) 
     """
     if not pairs:
         return None
-    figure, panels = new_figure(1, 1, 1.95 + 0.135 * (1 + len(pairs)))  # the legend has a line for each
+    figure, panels = new_figure(1, 1, 2.4 + 0.135 * (1 + len(pairs)))  # the legend has a line for each
     axes = panels[0][0]
     datasets = list(dict.fromkeys(pair.dataset for pair in pairs))
     decays = sorted({pair.decay for pair in pairs})
