@@ -90,7 +90,7 @@ def test_the_module_is_a_program_that_names_a_mistake_without_a_traceback(tmp_pa
     ("option", "wrong", "nearest"),
     [
         ("--profile", "ful", "full'"),
-        ("--dataset", "rt-1000", "rt-1k'"),
+        ("--dataset", "rt-1kk", "rt-1k'"),
         ("--implementation", "pytorch", "torch'"),
         ("--cell", f"{REAL_CELL}9", f"{REAL_CELL}'"),
     ],
