@@ -237,7 +237,7 @@ CLAIMS = (
     _of_compact(
         "discriminative-beats-uniform-language-model",
         "In the fine-tuning of the language model too, discriminative rates (decay 2.6) lead full ULMFiT to a lower "
-        "test error than a uniform rate, both at the published base rate of that stage, 0.004.",
+        f"test error than a uniform rate, both at the published base rate of that stage, {COMPACT.target.base_rate:g}.",
         "superior",
         _ULMFIT,
         replace(_ULMFIT, arm="lm-decay-1"),
