@@ -22,7 +22,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness import claim_teller
 from harness.atomic import replace_text
-from harness.claims import Claim, Verdict, families, family_of, rate_choosers
+from harness.claims import Claim, Family, Verdict, families, family_of, rate_choosers
 from harness.evidence import EvidenceError
 from harness.record import Record
 
@@ -128,12 +128,22 @@ class Ages:
         return self.records == self.later
 
 
-def ages(verdict: Verdict, records: Iterable[Record], history: History) -> Ages:
-    """Count the records that a verdict's claim reads; all of an arm at its decays, tuning included."""
+def records_read(verdict: Verdict, records: Iterable[Record]) -> tuple[Record, ...]:
+    """The records that a verdict's claim reads: at the rate that a side names, else all of its arm, tuning included."""
     place = (verdict.dataset, verdict.recipe)
-    sides = verdict.claim.selectors
-    read = {family for side in sides for family in (*families(side, place), *rate_choosers(side, place))}
-    found = [record for record in records if family_of(record) in read]
+    read: set[tuple[Family, float | None]] = set()
+    for side in verdict.claim.selectors:
+        named = side.rate if isinstance(side.rate, float) else None
+        read |= {(family, named) for family in families(side, place)}
+        read |= {(family, None) for family in rate_choosers(side, place)}
+    return tuple(
+        r for r in records if not read.isdisjoint({(family_of(r), None), (family_of(r), r.specification.base_rate)})
+    )
+
+
+def ages(verdict: Verdict, records: Iterable[Record], history: History) -> Ages:
+    """Count the records that a verdict's claim reads."""
+    found = records_read(verdict, records)
     if any(record.environment.commit not in history.standing for record in found):
         return Ages(len(found), None)
     return Ages(len(found), sum(verdict.claim.name in history.standing[r.environment.commit] for r in found))

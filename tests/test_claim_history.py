@@ -142,6 +142,8 @@ def test_records_of_both_sides_are_counted_and_no_others():
     chosen = [*records, made_by("young", arm="last", decay=1.0, rate=0.01)]
     last = replace(CLAIM, left=replace(SIDE, rate="last"))
     assert ages(replace(verdict, claim=last), chosen, history) == Ages(3, 2)
+    named = replace(CLAIM, left=replace(SIDE, rate=0.01), right=replace(SIDE, decay=1.0, rate=0.01))
+    assert ages(replace(verdict, claim=named), records, history) == Ages(1, 1)
     assert ages(verdict, records, History()) == Ages(2, None)
     assert not Ages(2, None).all_later
 

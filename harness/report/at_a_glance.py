@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.claim_history import Ages
-from harness.claims import Family, Place, Verdict
-from harness.report.marks import EDGE, TIE, verdict_marks
+from harness.claims import Place, Verdict
+from harness.report.marks import EDGE, MIXED_NOTE, TIE
 from harness.report.tables import ABSENT, Column, Table, bracketed, points
 
 OLDER = "∗"  # not all of a verdict's records are known to be younger than its claim
-Judged = tuple[Verdict, Ages, str]  # and the marks of the chosen rates that it rests on
+Judged = tuple[Verdict, Ages, str]  # and its marks
 
 
 def at_a_glance(
-    verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], marked: Mapping[Family, str]
+    verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], marks: Sequence[str]
 ) -> Table:
-    """Build one row for each claim, with its verdicts by collection; ``aged`` has the ages of each verdict's records.
+    """Build one row for each claim, with its verdicts by collection.
 
-    ``marked`` has the marks of families whose chosen rate lies on the edge of the grid, or was tied.
+    ``aged`` has the ages of each verdict's records, ``marks`` its marks.
 
     Claims of one sentence, each about data sets of its own, share a row. A column is headed by the data set and recipe
     that most verdicts of the collection are about; verdicts about others name theirs.
@@ -28,7 +28,7 @@ def at_a_glance(
         {verdict.dataset: titles.get(verdict.dataset, verdict.dataset) for verdict in verdicts}
     )
     main = {head: _main_place(verdicts, collections, head) for head in sorted(set(collections.values()))}
-    judged = [(verdict, age, verdict_marks(verdict, marked)) for verdict, age in zip(verdicts, aged, strict=True)]
+    judged = list(zip(verdicts, aged, marks, strict=True))
     rows = []
     for sentence in dict.fromkeys(verdict.claim.sentence for verdict in verdicts):
         own = [one for one in judged if one[0].claim.sentence == sentence]
@@ -42,7 +42,8 @@ def at_a_glance(
         "Of several contrasts that which speaks least for the claim is told, with an interval that is not adjusted. "
         f"{OLDER}: not all records are known to be younger than the claim as it is now. {EDGE}: a side whose decay the "
         f"claim names was judged at a base rate on the edge of the grid. {TIE}: at one that a tie in validation error "
-        f"chose. {ABSENT}: no verdict, records are missing, or both sides would be the same runs. Empty: not claimed."
+        f"chose. {MIXED_NOTE} {ABSENT}: no verdict, records are missing, or both sides would be the same runs. Empty: "
+        "not claimed."
     )
     return Table(caption, (Column("Claim"), *map(Column, headings)), tuple(rows))
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from harness.claims import Family
 from harness.published import Published, PublishedArm, PublishedContrast
+from harness.report.marks import MIXED_NOTE, mixed_mark
 from harness.report.summaries import Summary, by_repetition, find
 from harness.report.tables import ABSENT, Column, Table, difference_text, p_value, percent, points
 from harness.specification import Implementation
@@ -28,7 +29,7 @@ class Repeated:
     """A published contrast on one dataset and ours, after minus before, as fractions; ``way`` absent: not measured.
 
     ``p`` is the sign-flip p value, Holm-adjusted over all contrasts of the table on this dataset in this way; those
-    that are not measured count with p = 1.
+    that are not measured count with p = 1. ``mark`` tells runs of several precisions.
     """
 
     contrast: PublishedContrast
@@ -37,6 +38,7 @@ class Repeated:
     way: Way | None
     ours: PairedDifference | None
     p: float = 1.0
+    mark: str = ""
 
     @property
     def sign(self) -> Sign:
@@ -65,9 +67,9 @@ def repeat_contrasts(published: Published, summaries: Sequence[Summary]) -> tupl
     for contrast in published.contrasts:
         for dataset in published.datasets:
             difference = contrast.difference(dataset) / 100
-            pairs = {way: _difference(contrast, (dataset, way), summaries) for way in _ways(summaries)}
-            measured = [Repeated(contrast, dataset, difference, way, pair) for way, pair in pairs.items() if pair]
-            found += measured or [Repeated(contrast, dataset, difference, None, None)]
+            alone = Repeated(contrast, dataset, difference, None, None)
+            ours = (_measured(replace(alone, way=way), summaries) for way in _ways(summaries))
+            found += [row for row in ours if row.ours is not None] or [alone]
     return _adjusted(found, published)
 
 
@@ -107,7 +109,7 @@ def contrasts_table(rows: Sequence[Repeated], titles: Mapping[str, str], planned
         "alone. The paper's sign is kept or reversed where the sign-flip p value, adjusted by Holm over the contrasts "
         "of one table and data set, measured or not, is at most 0.05 and no pair is missing, else undecided. Paper and "
         "ours differ in model size, number of labels and base rates: in Table 7 the paper's arms without discr ran at "
-        "a tenth of the base rate, ours are all tuned alike."
+        f"a tenth of the base rate, ours are all tuned alike. {MIXED_NOTE}"
     )
     return Table(caption, columns, tuple(_contrast_row(row, titles, planned) for row in rows))
 
@@ -150,17 +152,18 @@ def _find(arm: PublishedArm, place: tuple[str, Way], summaries: Sequence[Summary
     return summary if set(summary.tried) == grid else None
 
 
-def _difference(
-    contrast: PublishedContrast, place: tuple[str, Way], summaries: Sequence[Summary]
-) -> PairedDifference | None:
-    """Pair the validation errors by repetition; absent without pairs."""
-    after, before = (_find(arm, place, summaries) for arm in (contrast.after, contrast.before))
+def _measured(row: Repeated, summaries: Sequence[Summary]) -> Repeated:
+    """Put ours into a row: the validation errors paired by repetition; it is as before without pairs."""
+    sides = (row.contrast.after, row.contrast.before)
+    after, before = (_find(arm, (row.dataset, row.way), summaries) if row.way else None for arm in sides)
     if after is None or before is None:
-        return None
+        return row
     left, right = by_repetition(after), by_repetition(before)
     shared = sorted(set(left) & set(right))
-    sides = [[side[number].result.validation.error for number in shared] for side in (left, right)]
-    return paired_difference(*sides) if shared else None
+    if not shared:
+        return row
+    errors = [[side[number].result.validation.error for number in shared] for side in (left, right)]
+    return replace(row, ours=paired_difference(*errors), mark=mixed_mark((*after.finals, *before.finals)))
 
 
 def _contrast_row(row: Repeated, titles: Mapping[str, str], planned: int) -> tuple[str, ...]:
@@ -173,7 +176,7 @@ def _contrast_row(row: Repeated, titles: Mapping[str, str], planned: int) -> tup
         points(row.published),
         recipe,
         implementation,
-        difference_text(ours),
+        f"{difference_text(ours)}{row.mark}",
         f"{ours.n}" if ours else ABSENT,
         row.sign,
         p_value(row.p if row.ours and row.published else None),

@@ -1,15 +1,19 @@
-"""What the choice of a base rate owes to the grid or to a tie, as marks beside rates and verdicts."""
+"""What the choice of a base rate owes to the grid or to a tie, and runs of several precisions, as marks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from harness.claim_history import records_read
 from harness.claims import Family, Selector, Verdict, families, rate_choosers
+from harness.record import Record
 from harness.report.summaries import Summary
 
 EDGE = "†"  # the lowest or highest rate that was tried was chosen: a better one may lie outside
 TIE = "‡"  # another rate had the same mean validation error, so that the rule of ties chose
+MIXED = "§"  # what is compared was not all run in one precision of matrix products
 NOTE = f"{EDGE} The rate lies on the edge of the grid that was tried. {TIE} A tie in validation error chose it."
+MIXED_NOTE = f"{MIXED} Not all of the runs that are compared were made in one precision of matrix products."
 
 
 def rate_marks(summary: Summary) -> str:
@@ -22,14 +26,22 @@ def marked_families(summaries: Iterable[Summary]) -> dict[Family, str]:
     return {summary.family: marks for summary in summaries if (marks := rate_marks(summary))}
 
 
-def verdict_marks(verdict: Verdict, marked: Mapping[Family, str]) -> str:
-    """The marks of all chosen rates that a verdict is sure to rest on: where the records choose a decay, it is not."""
+def mixed_mark(records: Iterable[Record]) -> str:
+    """The mark of records, compared with one another, that were made in several precisions; none as a rule."""
+    return MIXED if len({record.environment.precision for record in records}) > 1 else ""
+
+
+def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Iterable[Record]) -> str:
+    """The marks of a verdict: of its records, and of all chosen rates that it is sure to rest on.
+
+    Where the records choose a decay, it does not rest on any one rate. ``records`` may hold those of other claims too.
+    """
     if verdict.outcome == "no data":
         return ""
     place = (verdict.dataset, verdict.recipe)
     read = [family for side in verdict.claim.selectors if _sure(side) for family in families(side, place)]
     read += [family for side in verdict.claim.selectors for family in rate_choosers(side, place)]
-    return joined_marks(*(marked.get(family, "") for family in read))
+    return joined_marks(*(marked.get(family, "") for family in read)) + mixed_mark(records_read(verdict, records))
 
 
 def joined_marks(*marks: str) -> str:

@@ -43,7 +43,7 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         _study_numbers(summaries, records, protocol)
         | _environment_numbers(records)
         | _protocol_numbers(protocol, verdicts)
-        | verdict_numbers(verdicts, inputs.titles, inputs.marked, unshipped)
+        | verdict_numbers(verdicts, inputs.titles, inputs.marks, unshipped)
         | age_numbers(inputs.ages, verdicts)
         | _spread_numbers(summaries)
         | _recipe_numbers(records)

@@ -40,7 +40,7 @@ from harness.report.listings import (
     resolution_note,
     verdicts_table,
 )
-from harness.report.marks import marked_families
+from harness.report.marks import marked_families, verdict_marks
 from harness.report.near_rates import NearRates, near_rates, near_rates_table
 from harness.report.origins import address, commands
 from harness.report.pretraining import Product, Start, pretraining_table, starts, tokens_table
@@ -102,9 +102,10 @@ class ReportInputs:
         return tuple(ages(verdict, self.records, self.history) for verdict in self.verdicts)
 
     @cached_property
-    def marked(self) -> dict[Family, str]:
-        """The marks of families whose chosen base rate lies on the edge of the grid, or was tied."""
-        return marked_families(self.summaries)
+    def marks(self) -> tuple[str, ...]:
+        """The marks of each verdict."""
+        marked = marked_families(self.summaries)
+        return tuple(verdict_marks(verdict, marked, self.records) for verdict in self.verdicts)
 
     @cached_property
     def near_rates(self) -> tuple[NearRates, ...]:
@@ -173,7 +174,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
     margin, summaries, verdicts = inputs.protocol.margin, inputs.summaries, inputs.verdicts
     return {
-        "at-a-glance": at_a_glance(verdicts, inputs.ages, titles, inputs.marked),
+        "at-a-glance": at_a_glance(verdicts, inputs.ages, titles, inputs.marks),
         "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),

@@ -54,7 +54,7 @@ def with_part(text: str, part: str, path: Path) -> str:
 
 def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> str:
     """Write the part as Markdown, with addresses that begin with the name of the folder ``paper``."""
-    table = at_a_glance(inputs.verdicts, inputs.ages, inputs.titles, inputs.marked)
+    table = at_a_glance(inputs.verdicts, inputs.ages, inputs.titles, inputs.marks)
     measured = any(verdict.outcome != "no data" for verdict in inputs.verdicts)
     blocks = [to_markdown(_marked(table)).rstrip("\n") if measured else "", _the_rest(inputs, paper)]
     return "\n\n".join(block for block in (*blocks, _image(files, paper)) if block)

@@ -75,11 +75,16 @@ def summarise(records: Iterable[Record], protocol: Protocol) -> tuple[Summary, .
 
 def difference_to_uniform(summary: Summary, summaries: Sequence[Summary]) -> PairedDifference | None:
     """Compare with the same family at decay 1, paired by repetition; absent for decay 1 itself or without pairs."""
-    uniform = find(summaries, replace(summary.family, decay=UNIFORM))
-    if uniform is None or uniform is summary:
+    uniform = uniform_of(summary, summaries)
+    if uniform is None:
         return None
     left, right = paired_errors(by_repetition(summary), by_repetition(uniform))
     return paired_difference(left, right) if left else None
+
+
+def uniform_of(summary: Summary, summaries: Iterable[Summary]) -> Summary | None:
+    """Look up the same family at decay 1; absent for decay 1 itself."""
+    return None if summary.family.decay == UNIFORM else find(summaries, replace(summary.family, decay=UNIFORM))
 
 
 def by_repetition(summary: Summary) -> dict[int, Record]:

@@ -12,8 +12,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from harness.report.marks import NOTE, rate_marks
-from harness.report.summaries import Summary, difference_to_uniform
+from harness.report.marks import MIXED_NOTE, NOTE, mixed_mark, rate_marks
+from harness.report.summaries import Summary, difference_to_uniform, uniform_of
 from harness.statistics import Interval, PairedDifference
 
 Value = str | int | tuple[str, ...]  # of a number, text or list of names that the paper may state
@@ -38,6 +38,7 @@ _LATEX = {
     "±": r"$\pm$",
     "†": r"$^\dagger$",
     "‡": r"$^\ddagger$",
+    "§": r"\S{}",
     "∗": r"$^\ast$",
     "·": r"$\cdot$",
     "→": r"$\to$",
@@ -119,7 +120,8 @@ def errors_table(summaries: Sequence[Summary], titles: Mapping[str, str]) -> Tab
     caption = (
         "Mean error over the final seeds at the base rate chosen on validation error, or at the one that was given. "
         "Intervals of the error are Student's t over seeds; differences to decay 1 are in percentage points, paired by "
-        f"seed, with BCa bootstrap intervals that are not adjusted for their number. {NOTE}"
+        f"seed, with BCa bootstrap intervals that are not adjusted for their number. {NOTE} "
+        f"{MIXED_NOTE}"
     )
     return Table(caption, columns, tuple(_error_row(s, summaries, titles, several_recipes) for s in summaries))
 
@@ -172,6 +174,7 @@ def _error_row(
     summary: Summary, summaries: Sequence[Summary], titles: Mapping[str, str], several_recipes: bool
 ) -> tuple[str, ...]:
     family, dataset = summary.family, titles.get(summary.family.dataset, summary.family.dataset)
+    uniform, difference = uniform_of(summary, summaries), difference_to_uniform(summary, summaries)
     return (
         f"{dataset} ({family.recipe})" if several_recipes else dataset,
         family.implementation,
@@ -181,7 +184,8 @@ def _error_row(
         seeds_text(summary),
         percent(summary.validation_error),
         f"{percent(summary.test_error)} {bracketed(summary.interval)}" if summary.finals else ABSENT,
-        difference_text(difference_to_uniform(summary, summaries)),
+        difference_text(difference)
+        + (mixed_mark((*summary.finals, *uniform.finals)) if difference and uniform else ""),
     )
 
 

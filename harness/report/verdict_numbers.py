@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
 from harness.claim_history import Ages
-from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Family, Outcome, Verdict
+from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Outcome, Verdict
 from harness.report.listings import later_text
-from harness.report.marks import verdict_marks
 from harness.report.sides_text import contrast_text, contrasts_text
 from harness.report.tables import ABSENT, Value, bracketed, p_value, points
 from harness.statistics import Interval
@@ -18,12 +17,12 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 def verdict_numbers(
-    verdicts: Sequence[Verdict], titles: Mapping[str, str], marked: Mapping[Family, str], unshipped: Collection[str]
+    verdicts: Sequence[Verdict], titles: Mapping[str, str], marks: Sequence[str], unshipped: Collection[str]
 ) -> dict[str, Value]:
     """Map names to what became of each claim and verdict.
 
-    ``marked`` has the marks of families whose chosen rate lies on the edge of the grid or was tied. ``unshipped`` are
-    the recipes that start from no shipped language model; verdicts of the primary question about them are listed apart.
+    ``marks`` has those of each verdict. ``unshipped`` are the recipes that start from no shipped language model;
+    verdicts of the primary question about them are listed apart.
     """
     claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
     counts = Counter(verdict.outcome for verdict in verdicts)
@@ -38,10 +37,9 @@ def verdict_numbers(
         if claim.question == PRIMARY:
             found |= _by_outcome(f"claim/{claim.name}/shipped", [v for v in own if v.recipe not in unshipped])
             found |= _by_outcome(f"claim/{claim.name}/unshipped", [v for v in own if v.recipe in unshipped])
-    for verdict in verdicts:
+    for verdict, mark in zip(verdicts, marks, strict=True):
         title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
-        marks = verdict_marks(verdict, marked) or ABSENT
-        found |= _judged(verdict, _key(verdict), title) | {f"{_key(verdict)}/marks": marks}
+        found |= _judged(verdict, _key(verdict), title) | {f"{_key(verdict)}/marks": mark or ABSENT}
     return found
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.claim_history import Ages
-from harness.claims import Claim, Family, Selector, Verdict
+from harness.claims import Claim, Selector, Verdict
 from harness.report.at_a_glance import at_a_glance
 
 SIDE = Selector("torch", "full+stlr", 2.6)
@@ -16,7 +16,6 @@ TITLES = {
     "all": "Films",
 }
 OLD, YOUNG = Ages(4, 3), Ages(4, 4)
-MARKED = {Family("rt", "big", "torch", "full+stlr", 1.0): "†"}
 
 
 def verdict(dataset, recipe="big", outcome="held", claim=CLAIM):
@@ -34,7 +33,10 @@ def verdict(dataset, recipe="big", outcome="held", claim=CLAIM):
 
 
 def table(*judged):
-    return at_a_glance([one for one, _ in judged], [age for _, age in judged], TITLES, MARKED)
+    verdicts, aged = ([pair[side] for pair in judged] for side in (0, 1))
+    return at_a_glance(
+        verdicts, aged, TITLES, ["†" if (v.dataset, v.recipe) == ("rt", "big") else "" for v in verdicts]
+    )
 
 
 def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts_are_about():
@@ -75,7 +77,9 @@ def test_claims_of_one_sentence_share_a_row():
 
 
 def test_a_collection_ends_with_a_word_and_no_verdict_is_without_the_name_of_its_place():
-    plain = at_a_glance([verdict("rt"), verdict("rte"), verdict("rt", "small")], [YOUNG] * 3, {}, {})
+    plain = at_a_glance([verdict("rt"), verdict("rte"), verdict("rt", "small")], [YOUNG] * 3, {}, [""] * 3)
     assert [column.heading for column in plain.columns] == ["Claim", "rt (big)", "rte (big)"]
-    both = at_a_glance([verdict("rt"), verdict("rt", claim=OTHER), verdict("rt-50")], [YOUNG] * 3, {"rt-50": "rt"}, {})
+    both = at_a_glance(
+        [verdict("rt"), verdict("rt", claim=OTHER), verdict("rt-50")], [YOUNG] * 3, {"rt-50": "rt"}, [""] * 3
+    )
     assert "; rt: held" in both.rows[0][1]

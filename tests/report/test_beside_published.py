@@ -131,3 +131,15 @@ def test_all_contrasts_of_the_paper_on_all_its_data_sets_fit_on_a_page():
         for axes in figure.axes
     )
     assert figure.get_figheight() < 6
+
+
+def test_a_contrast_of_runs_in_two_precisions_is_marked():
+    def shown(precision):
+        records = [make_record(cell(decay=d, repetition=n), error=0.3) for d in (1.0, 2.6) for n in (0, 1)]
+        environment = replace(records[-1].environment, precision=precision)
+        records[-1] = replace(records[-1], environment=environment)
+        rows = contrasts_table(repeat_contrasts(PAPER, summarise(records, PROTOCOL)), {}, 2).rows
+        return next(row[6] for row in rows if row[5] == "torch")
+
+    assert shown("bfloat16") == "+0.00 [+0.00, +0.00]§"
+    assert shown("float32") == "+0.00 [+0.00, +0.00]"

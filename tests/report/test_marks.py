@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from report.synthetic import RECIPE, cell, make_record
 
 from harness.claims import Claim, Family, Selector, Verdict
 from harness.report.marks import verdict_marks
@@ -17,9 +18,15 @@ LAST = {replace(FAMILY, arm="last", decay=1.0): "†"}
 BEST = replace(SIDE, decay=(1.0, 2.6))
 
 
-def marks(marked, left=SIDE, right=UNIFORM, outcome="held"):
+def marks(marked, left=SIDE, right=UNIFORM, outcome="held", records=()):
     claim = Claim("c", "It is better.", "superior", left, right, 0.005)
-    return verdict_marks(Verdict(claim, "rt", "big", outcome, 0.0, None, None, 10), marked)
+    return verdict_marks(Verdict(claim, "rt", "big", outcome, 0.0, None, None, 10), marked, records)
+
+
+def record(precision, decay=1.0, rate=0.008, **environment):
+    made = make_record(cell("rt", decay=decay, rate=rate))
+    made = replace(made, specification=replace(made.specification, recipe=replace(RECIPE, name="big")))
+    return replace(made, environment=replace(made.environment, precision=precision, **environment))
 
 
 def test_the_marks_of_both_sides_are_named_once_and_in_one_order():
@@ -43,3 +50,14 @@ def test_the_marks_of_both_sides_are_named_once_and_in_one_order():
 )
 def test_a_side_is_marked_by_the_choices_that_it_rests_on(side, marked, expected):
     assert marks(marked, left=side) == expected
+
+
+def test_a_verdict_on_records_of_several_precisions_is_marked_and_no_other():
+    plain, half = record("float32"), record("bfloat16", decay=2.6)
+    assert marks(TIE, records=(plain, half)) == "‡§"
+    assert marks({}, records=(plain, half), outcome="no data") == ""
+    assert marks({}, records=(plain, record("float32", decay=2.6, processor="another"))) == ""
+    assert marks({}, records=(plain, record("bfloat16", decay=6.76))) == ""  # the claim does not read that one
+    other = record("bfloat16", rate=0.016)
+    assert marks({}, records=(plain, other)) == "§"  # may be of its tuning
+    assert marks({}, left=replace(SIDE, rate=0.008), right=replace(UNIFORM, rate=0.008), records=(plain, other)) == ""

@@ -56,6 +56,15 @@ def test_a_row_of_the_main_table_states_error_and_paired_difference():
     assert uniform["Difference to uniform [95 %]"] == "–"
 
 
+def test_a_difference_of_runs_in_two_precisions_is_marked():
+    uniform, discriminative = (make_record(cell(decay=d), error=0.25) for d in (1.0, 2.6))
+    half = replace(discriminative, environment=replace(discriminative.environment, precision="bfloat16"))
+    shown = [row["Difference to uniform [95 %]"] for row in main_table([uniform, half])]
+    assert shown == ["–", "+0.00 –§"]
+    missing = replace(half, specification=replace(half.specification, repetition=1))
+    assert [row["Difference to uniform [95 %]"] for row in main_table([uniform, missing])] == ["–", "–"]
+
+
 def test_few_and_diverged_seeds_are_shown():
     (row,) = main_table([diverged(make_record(cell()))])
     assert row["Seeds"] == "1 of 2 (1 diverged)"
