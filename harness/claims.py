@@ -87,7 +87,7 @@ class Claim:
 
     ``margin`` is a fraction. ``places`` are the datasets and recipes that it is about, with records or without; None:
     those that have some. Claims that share a ``question`` are one family of tests (Holm), whose size the places fix.
-    ``also`` has further pairs of sides, left and right, of which the same is claimed: superiority in all of them.
+    ``also`` has further pairs of sides, left and right, of all of which the same is claimed; not equivalence.
     """
 
     name: str
@@ -101,8 +101,10 @@ class Claim:
     also: tuple[tuple[Selector, Selector], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.also and self.kind != "superior":
-            raise ValueError(f"claim {self.name}: of several contrasts only superiority can be claimed")
+        if self.also and self.kind == "equivalent":
+            raise ValueError(
+                f"claim {self.name}: equivalence cannot be claimed of several contrasts; write a claim each"
+            )
 
     @property
     def contrasts(self) -> tuple[tuple[Selector, Selector], ...]:

@@ -17,12 +17,12 @@ Not inferior (left is higher by less than the margin):
     failed     the 95 % t interval lies above margin;
     undecided  otherwise.
 
-A claim of several contrasts is about all of them (intersection-union). Its p value is the largest of theirs, 1 for one
-that does not point the claim's way, and for it to hold the BCa interval of each has to lie below 0. It failed when in
-any of them an advantage of the margin is excluded at a level that Bonferroni's method adjusts for their number. Told is
-one that excludes it, or else the one with the largest p value. There are no data until all of them have some. Where
-the records of one contrast choose which side is which by their own test error, so that the others are held to its
-sign, it has to show that sign itself, by an interval of the same level below 0; else the claim cannot fail.
+A claim of several contrasts is about all of them (intersection-union). Its p value is the largest of theirs; that of
+a superiority that does not point the claim's way is 1, and for superiority to hold the BCa interval of each has to lie
+below 0. It failed when any of them fails at a level that Bonferroni's method adjusts for their number. Told is one that
+fails, or else the one with the largest p value. There are no data until all of them have some. Where the records of one
+contrast choose which side is which by their own test error, so that the others are held to its sign, it has to show
+that sign itself, by an interval of the same level below 0; else the claim cannot fail.
 
 There are no data either where the decay that the records chose makes both sides the same runs.
 
@@ -157,19 +157,21 @@ def _judge_contrast(blank: Verdict, left: Sequence[float], right: Sequence[float
 
 
 def _together(judged: Sequence[_Judged]) -> _Judged:
-    """Judge a claim of superiority in several contrasts, with the fewest pairs of any."""
+    """Judge a claim of several contrasts, with the fewest pairs of any."""
+    claim = judged[0].verdict.claim
+    superior = claim.kind == "superior"
 
     def against(one: _Judged) -> tuple[float, float]:
         mean, p = one.verdict.difference or 0.0, 1.0 if one.verdict.p is None else one.verdict.p
-        return (p if mean < 0 else 1.0), mean
+        return (1.0 if superior and mean >= 0 else p), mean
 
     def lower_end(one: _Judged) -> float:
         return -math.inf if one.outer is None else one.outer[0]
 
-    claim, excluding = judged[0].verdict.claim, max(judged, key=lower_end)
+    excluding = max(judged, key=lower_end)
     directing = (one for one, sides in zip(judged, claim.contrasts, strict=True) if _chooses_its_sign(*sides))
     sure = all(one.outer is not None and one.outer[1] < 0 for one in directing)
-    excluded = lower_end(excluding) > -claim.margin
+    excluded = lower_end(excluding) > (-claim.margin if superior else claim.margin)
     told = excluding if excluded else max(judged, key=against)
     verdict = replace(told.verdict, p=max(map(against, judged))[0], n=min(one.verdict.n for one in judged))
     outer = excluding.outer if sure else (-math.inf, math.inf)

@@ -17,6 +17,8 @@ UNIFORM = Selector("torch", "full+stlr", 1.0)
 LOWER = [replace(UNIFORM, decay=decay) for decay in (0.62, 2.6, 4.192)]
 BOTH = Claim("b", "Both are better.", "superior", LOWER[0], UNIFORM, 0.0, also=((LOWER[1], UNIFORM),))
 ALL = replace(BOTH, also=tuple((side, UNIFORM) for side in LOWER[1:]))
+RUNS = 200  # of a simulation
+MOST_WRONG = 0.05 * RUNS + 2 * math.sqrt(0.05 * 0.95 * RUNS)
 NOISE = (0.001, -0.001, 0.002, 0.0, -0.002, 0.001, 0.0, 0.002, -0.001, -0.002)
 
 
@@ -102,9 +104,10 @@ def test_every_interval_has_to_lie_below_zero_not_that_of_the_told_contrast_alon
     assert (found.outcome, found.difference) == ("undecided", pytest.approx(-0.02))
 
 
-def test_of_contrasts_that_fail_the_claim_one_that_excludes_it_is_told():
+@pytest.mark.parametrize("margin", [0.0, 0.02])
+def test_of_contrasts_that_fail_the_claim_one_that_excludes_it_is_told(margin):
     certain, wide = records(0.01), records(0.0, 0.02, noise=[40 * value for value in NOISE])[20:]
-    found = verdict(BOTH, [*certain, *wide])
+    found = verdict(replace(BOTH, margin=margin), [*certain, *wide])
     assert (found.outcome, found.contrast) == ("failed", 0)
     assert found.difference == pytest.approx(0.01)
 
@@ -138,17 +141,84 @@ def test_a_claim_cannot_fail_by_a_sign_that_the_records_chose_and_do_not_show(ow
     [(-0.001, -0.012, "failed"), (-0.02, 0.0, "held"), (0.0, 0.0, "held"), (-0.02, 0.0, "failed")],
 )
 def test_a_verdict_on_a_ranking_is_wrong_at_most_one_time_in_twenty(monkeypatch, own, other, wrong):
-    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels collects at every adjustment
-    monkeypatch.setattr(statistics, "RESAMPLES", 1099)  # as many as make the sign-flip test of ten pairs exact
-    generator, runs = np.random.default_rng(5), 200
+    generator = quick_generator(monkeypatch)
     found = 0
-    for _ in range(runs):
+    for _ in range(RUNS):
         spread = generator.normal(0, 0.008, (2, 10))
         found += verdict(RANKING, ranked(own + spread[0], other + spread[1])).outcome == wrong
-    assert found <= 0.05 * runs + 2 * math.sqrt(0.05 * 0.95 * runs)
+    assert found <= MOST_WRONG
 
 
-@pytest.mark.parametrize("kind", ["equivalent", "not inferior"])
-def test_of_several_contrasts_only_superiority_can_be_claimed(kind):
-    with pytest.raises(ValueError, match=r"claim b: .* only superiority"):
-        replace(BOTH, kind=kind)
+def quick_generator(monkeypatch):
+    """Random numbers for a simulation that judges many times."""
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels collects at every adjustment
+    monkeypatch.setattr(statistics, "RESAMPLES", 1099)  # as many as make the sign-flip test of ten pairs exact
+    return np.random.default_rng(5)
+
+
+NEAR = Claim(
+    "n",
+    "None is better by the margin.",
+    "not inferior",
+    UNIFORM,
+    LOWER[0],
+    0.005,
+    also=tuple((UNIFORM, side) for side in LOWER[1:]),
+)
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected", "told"),
+    [
+        ((0.0, 0.02, -0.001), "held", 0.001),
+        ((0.0, -0.02, 0.02), "failed", 0.02),
+        ((0.0, -0.006, 0.02), "undecided", 0.006),
+        ((0.0, -0.004, -0.005), "undecided", 0.005),
+    ],
+)
+def test_one_that_is_not_inferior_to_any_other_has_to_be_so_to_each(differences, expected, told):
+    """Those differences are of the others, so that what is told is turned around."""
+    found = verdict(NEAR, records(*differences))
+    assert (found.outcome, found.difference) == (expected, pytest.approx(told))
+    assert found.deciding is None
+
+
+def test_of_contrasts_none_of_which_fails_the_claim_the_least_certain_is_told():
+    """Not the one with the highest interval, as it would be were an advantage of more than nothing a failure."""
+    wide = [15 * value for value in NOISE]
+    found = verdict(NEAR, [*records(-0.002)[:20], *records(0.0, 0.0, noise=wide)[20:], *records(0.0, 0.0, 0.02)[30:]])
+    assert (found.outcome, found.difference) == ("undecided", pytest.approx(0.0))
+
+
+@pytest.mark.parametrize(
+    ("claim", "differences", "wrong"),
+    [
+        (NEAR, (-0.005, -0.0025, -0.0025), "held"),
+        (NEAR, (-0.005, 0.05, 0.05), "held"),
+        (NEAR, (-0.005, -0.005, -0.005), "failed"),
+        (ALL, (0.0, -0.05, -0.05), "held"),
+        (ALL, (0.0, 0.0, 0.0), "held"),
+        (replace(ALL, margin=0.005), (-0.005, -0.005, -0.005), "failed"),
+    ],
+)
+def test_a_verdict_on_several_contrasts_is_wrong_at_most_one_time_in_twenty(monkeypatch, claim, differences, wrong):
+    generator = quick_generator(monkeypatch)
+    found = 0
+    for _ in range(RUNS):
+        errors = 0.3 + np.array([0.0, *differences])[:, None] + generator.normal(0, 0.006, (4, 10))
+        found += verdict(claim, of_errors(errors)).outcome == wrong
+    assert found <= MOST_WRONG
+
+
+def of_errors(errors):
+    """Final records from errors by side, the uniform one first, and by repetition."""
+    return [
+        make_record(cell(decay=side.decay, repetition=n), error=error)
+        for side, row in zip((UNIFORM, *LOWER), errors, strict=True)
+        for n, error in enumerate(row)
+    ]
+
+
+def test_of_several_contrasts_equivalence_cannot_be_claimed():
+    with pytest.raises(ValueError, match=r"claim b: equivalence"):
+        replace(BOTH, kind="equivalent")
