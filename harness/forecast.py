@@ -19,8 +19,9 @@ from harness.study_definition import Study
 from harness.tasks import GeneralModel, Stage, product_key
 from harness.workplace import Workplace
 
-CostKey = tuple[Hashable, str, str]  # data set, recipe and implementation; what makes a language model for the first
-Spent = dict[CostKey, list[float]]  # seconds of a core
+CostKey = tuple[Hashable, str, str, str]  # data set (or what makes a language model), recipe, implementation, arm
+ANY = ""  # in place of an arm: all of them
+Costs = Mapping[CostKey, float]  # mean seconds of a core
 
 
 def show_plan(study: Study, selection: Selection, place: Workplace, results: Path, console: Console) -> None:
@@ -31,7 +32,8 @@ def show_plan(study: Study, selection: Selection, place: Workplace, results: Pat
         EvidenceError: when the evidence is damaged.
     """
     stored = {record.cell: record for record in place.store.records()}
-    known = {record.cell: record for record in evidence.committed(results)} | stored
+    committed = {record.cell: record for record in evidence.committed(results)}
+    known = committed | stored
     current = planned(study, selection, known.values())
     warn_of_guesses(current)
     for cell in current.cells:
@@ -44,26 +46,44 @@ def show_plan(study: Study, selection: Selection, place: Workplace, results: Pat
     wait = f", {len(current.later)} more wait for tuning" if current.later else ""
     total = f"{len(current.cells)} cells, {len(missing)} not in the store{wait}; core time: "
     wanted = [*missing, *current.later]
+    here = [record for name, record in stored.items() if record != committed.get(name)]
+    pace = _pace(here, committed.values())
+    elsewhere = _costs_of_cells(committed.values())
     estimates = (
-        _estimate("cell", [_cell_key(cell) for cell in wanted], _spent_by_cells(known.values())),
+        _estimate(
+            "cell",
+            [_cell_key(cell) for cell in wanted],
+            {key: (pace or 1) * cost for key, cost in elsewhere.items()} | _costs_of_cells(here),
+        ),
         _estimate(
             "language model",
             [_stage_key(stage) for stage in _unmade(wanted, place)],
-            _spent_by_language_models(study, current, place, results),
+            _costs_of_language_models(study, current, place, results),
         ),
     )
     console.print(total + ", ".join(filter(None, estimates)), highlight=False, soft_wrap=True)
+    if wanted and pace is not None:
+        told = f"at the pace of {_counted(len(here), 'cell')} measured in this store, {pace:.2g} times the core time of"
+        console.print(f"{told} committed ones alike", highlight=False, soft_wrap=True)
+    elif wanted and elsewhere:
+        console.print(
+            "at the pace of the machines of the committed cells: this one's is not known yet", highlight=False
+        )
 
 
-def _estimate(thing: str, wanted: Sequence[CostKey], spent: Spent) -> str:
-    """What things of one kind take by the mean of measured ones alike; nothing to say of none.
+def _pace(here: Iterable[Record], committed: Iterable[Record]) -> float | None:
+    """How many times the core time of committed cells alike those measured here took; absent where none are alike."""
+    costs = _costs_of_cells(committed)
+    pairs = [(record.cost.cpu_seconds, costs.get(_cell_key(record.specification))) for record in here]
+    alike = [(own, like) for own, like in pairs if like is not None]
+    return sum(own for own, _ in alike) / sum(like for _, like in alike) if alike else None
 
-    Where none are alike, the other implementation's count, times what one costs to the other elsewhere.
-    """
+
+def _estimate(thing: str, wanted: Sequence[CostKey], costs: Costs) -> str:
+    """What things of one kind take by the mean of measured ones alike; nothing to say of none."""
     if not wanted:
         return ""
-    means = {key: mean(seconds) for key, seconds in spent.items()}
-    found = [cost for cost in (_cost(key, means) for key in wanted) if cost is not None]
+    found = [cost for cost in (_cost(key, costs) for key in wanted) if cost is not None]
     known = f"about {clock_text(sum(found))} for {_counted(len(found), thing)}"
     unknown = f"{_counted(len(wanted) - len(found), thing)} of unknown cost"
     return known if len(found) == len(wanted) else f"{known}, {unknown}" if found else unknown
@@ -73,33 +93,42 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def _cost(key: CostKey, costs: Mapping[CostKey, float]) -> float | None:
-    if key in costs:
-        return costs[key]
-    dataset, recipe, implementation = key
+def _cost(key: CostKey, costs: Costs) -> float | None:
+    """Of those of the same arm, or else of any arm; absent where nothing is alike.
+
+    Where the implementation has none, the other's count, times what one costs to the other elsewhere.
+    """
+    dataset, recipe, implementation, _ = key
+    for known in (key, (dataset, recipe, implementation, ANY)):
+        if known in costs:
+            return costs[known]
     ratios = [
-        (base * costs[where[0], where[1], implementation] / costs[where], where[1] != recipe)
+        (base * costs[where[0], where[1], implementation, ANY] / costs[where], where[1] != recipe)
         for where in costs
-        if (base := costs.get((dataset, recipe, where[2]))) and (where[0], where[1], implementation) in costs
+        if where[3] == ANY
+        and (base := costs.get((dataset, recipe, where[2], ANY)))
+        and (where[0], where[1], implementation, ANY) in costs
     ]
     same = [estimate for estimate, other_recipe in ratios if not other_recipe]
     return mean(same) if same else mean([estimate for estimate, _ in ratios]) if ratios else None
 
 
 def _cell_key(cell: Cell) -> CostKey:
-    return cell.dataset.name, cell.recipe.name, cell.implementation
+    return cell.dataset.name, cell.recipe.name, cell.implementation, cell.arm.name
 
 
-def _spent_by_cells(records: Iterable[Record]) -> Spent:
-    spent: Spent = {}
+def _costs_of_cells(records: Iterable[Record]) -> dict[CostKey, float]:
+    spent: dict[CostKey, list[float]] = {}
     for record in records:
-        spent.setdefault(_cell_key(record.specification), []).append(record.cost.cpu_seconds)
-    return spent
+        key = _cell_key(record.specification)
+        for alike in (key, (*key[:3], ANY)):
+            spent.setdefault(alike, []).append(record.cost.cpu_seconds)
+    return {key: mean(seconds) for key, seconds in spent.items()}
 
 
 def _stage_key(stage: Stage) -> CostKey:
     implementation = "general" if isinstance(stage, GeneralModel) else stage.implementation
-    return language_model_key(stage.dataset, stage.recipe), "", implementation
+    return language_model_key(stage.dataset, stage.recipe), "", implementation, ANY
 
 
 def _unmade(cells: Iterable[Cell], place: Workplace) -> tuple[Stage, ...]:
@@ -110,21 +139,21 @@ def _unmade(cells: Iterable[Cell], place: Workplace) -> tuple[Stage, ...]:
     )
 
 
-def _spent_by_language_models(study: Study, current: Plan, place: Workplace, results: Path) -> Spent:
+def _costs_of_language_models(study: Study, current: Plan, place: Workplace, results: Path) -> Costs:
     """Seconds of the plan's own language models that are stored, and of those in the evidence, on hardware alike."""
-    spent: Spent = {}
+    spent: dict[CostKey, list[float]] = {}
     recipes = {sweep.recipe.name: sweep.recipe for profile in study.profiles.values() for sweep in profile.sweeps}
     for model in language_model_evidence.read(results / language_model_evidence.FILE):
         dataset, recipe = study.datasets.get(model.dataset), recipes.get(model.recipe)
         alike = (_kind(model.device), model.precision) == (_kind(place.hardware.device), place.hardware.precision)
         if dataset is not None and recipe is not None and alike:
-            like = (language_model_key(dataset, recipe), "", model.implementation)
+            like = (language_model_key(dataset, recipe), "", model.implementation, ANY)
             spent.setdefault(like, []).append(model.seconds)
     for stage in trained_stages((*current.cells, *current.later), place.hardware):
         key = product_key(stage, place.hardware)
         if place.store.has_product(key):
             spent.setdefault(_stage_key(stage), []).append(training_seconds(place.store.product_path(key)))
-    return spent
+    return {key: mean(seconds) for key, seconds in spent.items()}
 
 
 def _kind(device: str) -> str:

@@ -17,8 +17,8 @@ from harness import evidence, language_model_evidence, measuring, options
 from harness.campaign import Measurement, Selection, planned
 from harness.command_line import main
 from harness.evidence import natural_key
-from harness.record import result_digest
-from harness.specification import cell_id
+from harness.record import Record, result_digest
+from harness.specification import Cell, cell_id
 from harness.store import Store
 from harness.study_definition import Study
 from study.__main__ import STUDY
@@ -114,7 +114,7 @@ def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
     partial = Store(tmp_path / "store")
     partial.write_record(store.read_record(cell_id(world.cell())))
     said = command("plan", "--store", partial.root, "--results", tmp_path / "results")
-    *cells, last = said.out.splitlines()
+    *cells, last, pace = said.out.splitlines()
     states = {line.split()[1]: line.split()[0] for line in cells}
     assert said.status == 0
     assert {name for name, state in states.items() if state == "committed"} == {record.cell for record in committed}
@@ -122,6 +122,7 @@ def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
     assert len(states) == 8
     assert last.startswith("8 cells, 7 not in the store; core time: about ")
     assert last.endswith(" for 7 cells, 3 language models of unknown cost")
+    assert pace == "at the pace of the machines of the committed cells: this one's is not known yet"
 
 
 def test_the_plan_counts_language_models_by_those_in_the_store_and_in_the_evidence(
@@ -133,7 +134,7 @@ def test_the_plan_counts_language_models_by_those_in_the_store_and_in_the_eviden
     assert full.endswith(" for 1 language model\n")
     assert command("export", "--store", made, "--results", tmp_path / "results").status == 0
     said = command("plan", "--profile", "full", *places).out
-    assert said.endswith(" for 3 language models, 1 language model of unknown cost\n")  # the general one
+    assert " for 3 language models, 1 language model of unknown cost\n" in said  # the general one
     elsewhere = ("--store", made, "--results", tmp_path / "none", "--precision", "bfloat16")
     assert command("plan", "--profile", "full", *elsewhere).out.endswith(", 4 language models of unknown cost\n")
 
@@ -167,6 +168,35 @@ def test_the_plan_counts_waiting_cells_and_takes_a_missing_cost_from_the_other_i
     said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
     # 8 cells of torch at 30 · 60 / 90 seconds each
     assert "4 more wait for tuning; core time: about 2:40 for 8 cells, 4 language models of unknown cost" in said.out
+
+
+def test_the_plan_counts_by_cells_of_the_same_arm_and_at_the_pace_of_this_store(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    first = world.cell()  # of the arm that profile "full" has
+    other = replace(first, arm=SCRATCH)
+    made = next(record for record in Store(world.folder / "store").records())
+
+    def record(cell: Cell, seconds: float, repetition: int = 77) -> Record:
+        cell = replace(cell, repetition=repetition)
+        return replace(made, cell=cell_id(cell), specification=cell, cost=replace(made.cost, cpu_seconds=seconds))
+
+    def told() -> list[str]:
+        said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
+        return said.out.splitlines()[-2:]
+
+    evidence.export([record(other, 20.0)], tmp_path / "r")
+    assert "core time: about 2:40 for 8 cells" in told()[0]
+    evidence.export([record(first, 30.0)], tmp_path / "r")
+    assert "core time: about 4:00 for 8 cells" in told()[0]
+    store = Store(tmp_path / "s")
+    store.write_record(record(first, 30.0))  # adopted: it says nothing of this machine
+    assert "this one's is not known" in told()[1]
+    store.write_record(record(other, 50.0))
+    assert "core time: about 10:00 for 8 cells" in told()[0]
+    assert told()[1] == "at the pace of 1 cell measured in this store, 2.5 times the core time of committed ones alike"
+    store.write_record(record(first, 90.0, repetition=78))
+    assert "core time: about 12:00 for 8 cells" in told()[0]
 
 
 def test_export_writes_sorted_files_once(world: Tiny, command: Command, tmp_path: Path) -> None:
