@@ -19,7 +19,7 @@ from rich.table import Table
 from harness.corpus.encoding import LabelledDocuments
 from harness.jobs import ClassifierJob, Documents, LanguageModelJob
 from harness.memory import keep_freed_memory
-from harness.precision import deterministic_kernels
+from harness.precision import deterministic_kernels, flush_denormals
 from harness.specification import Arm, Hardware, Implementation, LanguageModelArm, Recipe
 from harness.weights import encoder_only, initial_head, initial_language_model
 from harness.workplace import implementation_module
@@ -39,6 +39,7 @@ def run_benchmark(
     that of the first to the second.
     """
     deterministic_kernels()
+    flush_denormals()
     keep_freed_memory()
     table = Table(title=f"training tokens/s, recipe {recipe.name}, {torch.get_num_threads()} thread(s)")
     named = [f"{side}, {hardware.precision}" for side, hardware in sides.items()]

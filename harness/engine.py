@@ -29,7 +29,7 @@ class Engine:
         return self.place.store.has_product(product_key(cast(Stage, task.payload), self.place.hardware))
 
     def start(self) -> None:
-        """One thread, and only deterministic kernels, so that the same seed gives the same bits.
+        """One thread, and only deterministic kernels, so that the same seed gives the same bits; no denormal numbers.
 
         What records say of code and commit is read here, before any task, and held against the files later.
         """
@@ -38,13 +38,14 @@ class Engine:
         import harness.cells  # noqa: PLC0415
         import harness.language_models  # noqa: F401, PLC0415  (the code that the digest is of, before it is taken)
         from harness.memory import keep_freed_memory  # noqa: PLC0415
-        from harness.precision import deterministic_kernels  # noqa: PLC0415
+        from harness.precision import deterministic_kernels, flush_denormals  # noqa: PLC0415
 
         source_digest()
         environment(self.place.hardware, THREADS)
         torch.set_num_threads(THREADS)
         keep_freed_memory()
         deterministic_kernels()
+        flush_denormals()
 
     def execute(self, task: Task, report: Callable[[Event], None]) -> None:
         """Carry out one task and store what it makes.

@@ -22,7 +22,7 @@ from harness.general.checkpoints import Checkpoint, read_checkpoint, write_check
 from harness.general.recipe import PretrainingRecipe
 from harness.general.replica import Replica
 from harness.memory import keep_freed_memory
-from harness.precision import deterministic_kernels, prepare
+from harness.precision import deterministic_kernels, flush_denormals, prepare
 from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
 from harness.specification import Hardware, ModelSize
@@ -164,6 +164,7 @@ class _Worker:
             keep_freed_memory()
         else:  # on processors the kernels used here add in a fixed order anyway
             deterministic_kernels()
+            flush_denormals()
             prepare(run.hardware)
         self.run, self.board, self.meeting, self.shards = run, board, meeting, shards
         self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.hardware)
