@@ -160,6 +160,7 @@ def as_in_a_worker(engine: Engine) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
+        torch.set_flush_denormal(False)
         torch.utils.deterministic.fill_uninitialized_memory = filling
 
 

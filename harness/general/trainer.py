@@ -164,8 +164,8 @@ class _Worker:
             keep_freed_memory()
         else:  # on processors the kernels used here add in a fixed order anyway
             deterministic_kernels()
-            flush_denormals()
             prepare(run.hardware)
+        flush_denormals()
         self.run, self.board, self.meeting, self.shards = run, board, meeting, shards
         self.replica = Replica(run.recipe, run.start, run.rows.numpy(), run.hardware)
         self.checkpoint = read_checkpoint(run.checkpoint, run.key)

@@ -75,10 +75,11 @@ TEXT = GeneralText(
 
 @pytest.fixture(autouse=True)
 def _threads() -> Iterator[None]:
-    """Training sets this process to one thread."""
+    """Training sets this process to one thread, without denormal numbers."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(autouse=True)
