@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness import claim_teller
 from harness.atomic import replace_text
-from harness.claims import Claim, Family, Verdict, families, family_of, rate_choosers
+from harness.claims import Claim, Family, Verdict
 from harness.evidence import EvidenceError
 from harness.record import Record
+from harness.sides import records_read
 
 FILE = "history.json"  # in the folder of the committed evidence
 ROOT = Path(__file__).resolve().parent.parent
@@ -128,21 +129,8 @@ class Ages:
         return self.records == self.later
 
 
-def records_read(verdict: Verdict, records: Iterable[Record]) -> tuple[Record, ...]:
-    """The records that a verdict's claim reads: at the rate that a side names, else all of its arm, tuning included."""
-    place = (verdict.dataset, verdict.recipe)
-    read: set[tuple[Family, float | None]] = set()
-    for side in verdict.claim.selectors:
-        named = side.rate if isinstance(side.rate, float) else None
-        read |= {(family, named) for family in families(side, place)}
-        read |= {(family, None) for family in rate_choosers(side, place)}
-    return tuple(
-        r for r in records if not read.isdisjoint({(family_of(r), None), (family_of(r), r.specification.base_rate)})
-    )
-
-
-def ages(verdict: Verdict, records: Iterable[Record], history: History) -> Ages:
-    """Count the records that a verdict's claim reads."""
+def ages(verdict: Verdict, records: Mapping[Family, Sequence[Record]], history: History) -> Ages:
+    """Count the records, given by family, that a verdict's claim reads."""
     found = records_read(verdict, records)
     if any(record.environment.commit not in history.standing for record in found):
         return Ages(len(found), None)

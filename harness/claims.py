@@ -87,7 +87,8 @@ class Claim:
 
     ``margin`` is a fraction. ``places`` are the datasets and recipes that it is about, with records or without; None:
     those that have some. Claims that share a ``question`` are one family of tests (Holm), whose size the places fix.
-    ``also`` has further pairs of sides, left and right, of all of which the same is claimed; not equivalence.
+    ``also`` has further pairs of sides, left and right, of all of which the same is claimed. Not equivalence: of its
+    contrasts, which err to either side, none speaks least for the claim.
     """
 
     name: str

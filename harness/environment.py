@@ -99,7 +99,7 @@ def environment(hardware: Hardware, threads: int) -> Environment:
         fastai=version("fastai"),
         numpy=version("numpy"),
         platform=platform.platform(),
-        processor=_processor(),
+        processor=processor_name(),
         device=_device_name(hardware.device),
         precision=hardware.precision,
         threads=threads,
@@ -115,7 +115,7 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def _processor() -> str:
+def processor_name() -> str:
     """The processor's model with the vector units that choose the kernels, where the system tells."""
     if not _processor_facts():
         return platform.processor() or platform.machine()

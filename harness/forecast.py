@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
@@ -10,11 +11,12 @@ from rich.console import Console
 
 from harness import evidence, language_model_evidence
 from harness.campaign import Selection, family_name, planned, warn_of_guesses
+from harness.environment import processor_name
 from harness.language_model_evidence import language_model_key, trained_stages, training_seconds
 from harness.plan import Plan
 from harness.progress import clock_text
 from harness.record import Record
-from harness.specification import Cell, cell_id
+from harness.specification import Cell, Hardware, cell_id
 from harness.study_definition import Study
 from harness.tasks import GeneralModel, Stage, product_key
 from harness.workplace import Workplace
@@ -32,8 +34,7 @@ def show_plan(study: Study, selection: Selection, place: Workplace, results: Pat
         EvidenceError: when the evidence is damaged.
     """
     stored = {record.cell: record for record in place.store.records()}
-    committed = {record.cell: record for record in evidence.committed(results)}
-    known = committed | stored
+    known = {record.cell: record for record in evidence.committed(results)} | stored
     current = planned(study, selection, known.values())
     warn_of_guesses(current)
     for cell in current.cells:
@@ -46,15 +47,9 @@ def show_plan(study: Study, selection: Selection, place: Workplace, results: Pat
     wait = f", {len(current.later)} more wait for tuning" if current.later else ""
     total = f"{len(current.cells)} cells, {len(missing)} not in the store{wait}; core time: "
     wanted = [*missing, *current.later]
-    here = [record for name, record in stored.items() if record != committed.get(name)]
-    pace = _pace(here, committed.values())
-    elsewhere = _costs_of_cells(committed.values())
+    pace = _pace(known.values(), place.hardware)
     estimates = (
-        _estimate(
-            "cell",
-            [_cell_key(cell) for cell in wanted],
-            {key: (pace or 1) * cost for key, cost in elsewhere.items()} | _costs_of_cells(here),
-        ),
+        _estimate("cell", [_cell_key(cell) for cell in wanted], _costs_of_cells(known.values(), pace)),
         _estimate(
             "language model",
             [_stage_key(stage) for stage in _unmade(wanted, place)],
@@ -62,21 +57,44 @@ def show_plan(study: Study, selection: Selection, place: Workplace, results: Pat
         ),
     )
     console.print(total + ", ".join(filter(None, estimates)), highlight=False, soft_wrap=True)
-    if wanted and pace is not None:
-        told = f"at the pace of {_counted(len(here), 'cell')} measured in this store, {pace:.2g} times the core time of"
-        console.print(f"{told} committed ones alike", highlight=False, soft_wrap=True)
-    elif wanted and elsewhere:
-        console.print(
-            "at the pace of the machines of the committed cells: this one's is not known yet", highlight=False
-        )
+    if wanted and pace.compared:
+        measured = f"{_counted(pace.compared, 'cell')} on this kind of machine and in this precision"
+        told = f"cells at the pace of {measured}: {pace.times:.2g} times the core time of others alike"
+        console.print(told, highlight=False, soft_wrap=True)
+    elif wanted and known and not any(map(pace.is_here, known.values())):
+        told = "cells at the pace of other machines or precisions: none was measured on this kind and in this one"
+        console.print(told, highlight=False, soft_wrap=True)
 
 
-def _pace(here: Iterable[Record], committed: Iterable[Record]) -> float | None:
-    """How many times the core time of committed cells alike those measured here took; absent where none are alike."""
-    costs = _costs_of_cells(committed)
-    pairs = [(record.cost.cpu_seconds, costs.get(_cell_key(record.specification))) for record in here]
-    alike = [(own, like) for own, like in pairs if like is not None]
-    return sum(own for own, _ in alike) / sum(like for _, like in alike) if alike else None
+@dataclass(frozen=True)
+class Pace:
+    """How many times the core time of cells alike elsewhere those took that were measured on a machine of this kind.
+
+    ``compared`` counts these; 0, and ``times`` 1, where no cells here and elsewhere are alike.
+    """
+
+    hardware: Hardware
+    compared: int = 0
+    times: float = 1.0
+
+    def is_here(self, record: Record) -> bool:
+        """Whether a record was made with this processor, on this kind of device and in this precision."""
+        made = record.environment
+        where = (made.processor, _kind(made.device), made.precision)
+        return where == (processor_name(), _kind(self.hardware.device), self.hardware.precision)
+
+
+def _pace(records: Iterable[Record], hardware: Hardware) -> Pace:
+    pace, records = Pace(hardware), tuple(records)
+    elsewhere = _costs_of_cells([record for record in records if not pace.is_here(record)], pace)
+    pairs = [
+        (record.cost.cpu_seconds, elsewhere[key])
+        for record in records
+        if pace.is_here(record) and (key := _cell_key(record.specification)) in elsewhere
+    ]
+    if not pairs:
+        return pace
+    return replace(pace, compared=len(pairs), times=sum(own for own, _ in pairs) / sum(like for _, like in pairs))
 
 
 def _estimate(thing: str, wanted: Sequence[CostKey], costs: Costs) -> str:
@@ -117,13 +135,18 @@ def _cell_key(cell: Cell) -> CostKey:
     return cell.dataset.name, cell.recipe.name, cell.implementation, cell.arm.name
 
 
-def _costs_of_cells(records: Iterable[Record]) -> dict[CostKey, float]:
+def _costs_of_cells(records: Iterable[Record], pace: Pace) -> dict[CostKey, float]:
+    """Mean seconds at this pace; those of an arm by its cells here alone, where there are any."""
     spent: dict[CostKey, list[float]] = {}
+    own: dict[CostKey, list[float]] = {}
     for record in records:
-        key = _cell_key(record.specification)
+        key, here = _cell_key(record.specification), pace.is_here(record)
+        seconds = record.cost.cpu_seconds * (1 if here else pace.times)
         for alike in (key, (*key[:3], ANY)):
-            spent.setdefault(alike, []).append(record.cost.cpu_seconds)
-    return {key: mean(seconds) for key, seconds in spent.items()}
+            spent.setdefault(alike, []).append(seconds)
+        if here:
+            own.setdefault(key, []).append(seconds)
+    return {key: mean(seconds) for key, seconds in (spent | own).items()}
 
 
 def _stage_key(stage: Stage) -> CostKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.claims import (
@@ -12,6 +12,7 @@ from harness.claims import (
     Place,
     Protocol,
     Selector,
+    Verdict,
     chosen_rates,
     comparable,
     directions,
@@ -97,6 +98,30 @@ def records_of(selector: Selector, place: Place, evidence: Evidence, protocol: P
         (chooser,) = rate_choosers(replace(selector, decay=family.decay), place)
         rate = evidence.chosen.get(chooser)
     return {} if rate is None else evidence.finals.get(family, {}).get(rate, {})
+
+
+def by_family(records: Iterable[Record]) -> dict[Family, list[Record]]:
+    """Sort records by family."""
+    found: dict[Family, list[Record]] = {}
+    for record in records:
+        found.setdefault(family_of(record), []).append(record)
+    return found
+
+
+def records_read(verdict: Verdict, records: Mapping[Family, Sequence[Record]]) -> tuple[Record, ...]:
+    """Those of the records, given by family, that a verdict's claim reads, tuning included.
+
+    They are all of a side's arm at its decays, or those at the rate that the side names.
+    """
+    place = (verdict.dataset, verdict.recipe)
+    read: dict[str, Record] = {}
+    for side in verdict.claim.selectors:
+        rate = side.rate if isinstance(side.rate, float) else None
+        own = (record for family in families(side, place) for record in records.get(family, ()))
+        read |= {record.cell: record for record in own if rate in (None, record.specification.base_rate)}
+        choosing = (record for family in rate_choosers(side, place) for record in records.get(family, ()))
+        read |= {record.cell: record for record in choosing}
+    return tuple(read.values())
 
 
 def rights_of(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> dict[int, Correct]:

@@ -131,10 +131,9 @@ def _judge(claim: Claim, place: Place, evidence: Evidence, rule: tuple[Protocol,
             return _Judged(Verdict(claim, *place, "no data", None, None, None, 0))
         blank = Verdict(claim, *place, "undecided", None, None, None, len(shared), contrast=index)
         judged.append(_judge_contrast(blank, [left[n] for n in shared], [right[n] for n in shared], tests))
-    if claim.also:
-        return _together(judged)
-    (only,) = judged
-    return replace(only, verdict=replace(only.verdict, with_items=_with_items(claim, place, evidence, protocol)))
+    told = _together(judged) if claim.also else judged[0]
+    with_items = _with_items(claim.contrasts[told.verdict.contrast], place, evidence, protocol)
+    return replace(told, verdict=replace(told.verdict, with_items=with_items))
 
 
 def _judge_contrast(blank: Verdict, left: Sequence[float], right: Sequence[float], tests: int) -> _Judged:
@@ -184,9 +183,10 @@ def _chooses_its_sign(left: Selector, right: Selector) -> bool:
     return own and (left.chosen_by, right.chosen_by) == ("lowest test error", "highest test error")
 
 
-def _with_items(claim: Claim, place: Place, evidence: Evidence, protocol: Protocol) -> Interval | None:
+def _with_items(
+    both: tuple[Selector, Selector], place: Place, evidence: Evidence, protocol: Protocol
+) -> Interval | None:
     """The interval over repetitions and test items; absent unless both sides are test errors on the same items."""
-    both = (claim.left, claim.right)
     if any(side.less is not None or side.measure != "test error" for side in both):
         return None
     if not _same_items([records_of(one, place, evidence, protocol) for side in both for one in directions(side)]):

@@ -13,6 +13,7 @@ from report.synthetic import cell, make_record
 from harness.claim_history import Ages, History, HistoryError, Since, ages, from_git, read, write
 from harness.claims import Claim, Selector, Verdict
 from harness.evidence import EvidenceError
+from harness.sides import by_family
 
 SIDE = Selector("torch", "full+stlr", 2.6)
 CLAIM = Claim("first", "…", "superior", SIDE, replace(SIDE, decay=1.0), 0.005)
@@ -134,17 +135,17 @@ def test_records_of_both_sides_are_counted_and_no_others():
     ]
     verdict = Verdict(CLAIM, "rt-1k", "mini", "no data", None, None, None, 0)
     history = History({"first": Since("young", "2026-01-01")}, {"young": ("first",), "old": ()})
-    assert ages(verdict, records, history) == Ages(2, 1)
+    assert ages(verdict, by_family(records), history) == Ages(2, 1)
     sweep = replace(CLAIM, right=replace(SIDE, decay=(1.0, 6.76)))
-    assert ages(replace(verdict, claim=sweep), records, history) == Ages(3, 2)
+    assert ages(replace(verdict, claim=sweep), by_family(records), history) == Ages(3, 2)
     effect = replace(CLAIM, left=replace(SIDE, less=replace(SIDE, implementation="fastai")))
-    assert ages(replace(verdict, claim=effect), records, history) == Ages(3, 2)
+    assert ages(replace(verdict, claim=effect), by_family(records), history) == Ages(3, 2)
     chosen = [*records, made_by("young", arm="last", decay=1.0, rate=0.01)]
     last = replace(CLAIM, left=replace(SIDE, rate="last"))
-    assert ages(replace(verdict, claim=last), chosen, history) == Ages(3, 2)
+    assert ages(replace(verdict, claim=last), by_family(chosen), history) == Ages(3, 2)
     named = replace(CLAIM, left=replace(SIDE, rate=0.01), right=replace(SIDE, decay=1.0, rate=0.01))
-    assert ages(replace(verdict, claim=named), records, history) == Ages(1, 1)
-    assert ages(verdict, records, History()) == Ages(2, None)
+    assert ages(replace(verdict, claim=named), by_family(records), history) == Ages(1, 1)
+    assert ages(verdict, by_family(records), History()) == Ages(2, None)
     assert not Ages(2, None).all_later
 
 

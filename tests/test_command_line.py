@@ -114,7 +114,7 @@ def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
     partial = Store(tmp_path / "store")
     partial.write_record(store.read_record(cell_id(world.cell())))
     said = command("plan", "--store", partial.root, "--results", tmp_path / "results")
-    *cells, last, pace = said.out.splitlines()
+    *cells, last = said.out.splitlines()
     states = {line.split()[1]: line.split()[0] for line in cells}
     assert said.status == 0
     assert {name for name, state in states.items() if state == "committed"} == {record.cell for record in committed}
@@ -122,7 +122,6 @@ def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
     assert len(states) == 8
     assert last.startswith("8 cells, 7 not in the store; core time: about ")
     assert last.endswith(" for 7 cells, 3 language models of unknown cost")
-    assert pace == "at the pace of the machines of the committed cells: this one's is not known yet"
 
 
 def test_the_plan_counts_language_models_by_those_in_the_store_and_in_the_evidence(
@@ -134,9 +133,9 @@ def test_the_plan_counts_language_models_by_those_in_the_store_and_in_the_eviden
     assert full.endswith(" for 1 language model\n")
     assert command("export", "--store", made, "--results", tmp_path / "results").status == 0
     said = command("plan", "--profile", "full", *places).out
-    assert " for 3 language models, 1 language model of unknown cost\n" in said  # the general one
+    assert said.endswith(" for 3 language models, 1 language model of unknown cost\n")  # the general one
     elsewhere = ("--store", made, "--results", tmp_path / "none", "--precision", "bfloat16")
-    assert command("plan", "--profile", "full", *elsewhere).out.endswith(", 4 language models of unknown cost\n")
+    assert ", 4 language models of unknown cost\n" in command("plan", "--profile", "full", *elsewhere).out
 
 
 def test_the_plan_names_families_that_wait_for_tuning_and_unknown_costs(command: Command, tmp_path: Path) -> None:
@@ -170,33 +169,53 @@ def test_the_plan_counts_waiting_cells_and_takes_a_missing_cost_from_the_other_i
     assert "4 more wait for tuning; core time: about 2:40 for 8 cells, 4 language models of unknown cost" in said.out
 
 
-def test_the_plan_counts_by_cells_of_the_same_arm_and_at_the_pace_of_this_store(
+def test_the_plan_counts_by_cells_of_the_same_arm_and_at_the_pace_of_this_kind_of_machine(
     world: Tiny, command: Command, tmp_path: Path
 ) -> None:
     first = world.cell()  # of the arm that profile "full" has
     other = replace(first, arm=SCRATCH)
     made = next(record for record in Store(world.folder / "store").records())
 
-    def record(cell: Cell, seconds: float, repetition: int = 77) -> Record:
+    def record(cell: Cell, seconds: float, repetition: int, **environment: str) -> Record:
         cell = replace(cell, repetition=repetition)
-        return replace(made, cell=cell_id(cell), specification=cell, cost=replace(made.cost, cpu_seconds=seconds))
+        changed = replace(made, cell=cell_id(cell), specification=cell, cost=replace(made.cost, cpu_seconds=seconds))
+        return replace(changed, environment=replace(made.environment, **environment))
 
-    def told() -> list[str]:
-        said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
-        return said.out.splitlines()[-2:]
+    def told(*records: Record, precision: str = "float32") -> list[str]:
+        evidence.export(records, tmp_path / "r")
+        where = ("--store", tmp_path / "s", "--results", tmp_path / "r", "--precision", precision)
+        return command("plan", "--profile", "full", *where).out.partition("core time: ")[2].splitlines()
 
-    evidence.export([record(other, 20.0)], tmp_path / "r")
-    assert "core time: about 2:40 for 8 cells" in told()[0]
-    evidence.export([record(first, 30.0)], tmp_path / "r")
-    assert "core time: about 4:00 for 8 cells" in told()[0]
-    store = Store(tmp_path / "s")
-    store.write_record(record(first, 30.0))  # adopted: it says nothing of this machine
-    assert "this one's is not known" in told()[1]
-    store.write_record(record(other, 50.0))
-    assert "core time: about 10:00 for 8 cells" in told()[0]
-    assert told()[1] == "at the pace of 1 cell measured in this store, 2.5 times the core time of committed ones alike"
-    store.write_record(record(first, 90.0, repetition=78))
-    assert "core time: about 12:00 for 8 cells" in told()[0]
+    foreign = "cells at the pace of other machines or precisions: none was measured on this kind and in this one"
+    time, pace = told(record(other, 20.0, 71, processor="another"))
+    assert (time.partition(",")[0], pace) == ("about 2:40 for 8 cells", foreign)
+    time, pace = told(record(first, 30.0, 72, precision="bfloat16"))
+    assert (time.partition(",")[0], pace) == ("about 4:00 for 8 cells", foreign)
+    time, pace = told(record(other, 50.0, 73))
+    assert time.startswith("about 10:00 for 8 cells")
+    assert pace == (
+        "cells at the pace of 1 cell on this kind of machine and in this precision: 2.5 times the core time of others "
+        "alike"
+    )
+    (time, _) = told(record(first, 90.0, 74))
+    assert time.startswith("about 12:00 for 8 cells")
+    (time, pace) = told(precision="bfloat16")  # now those in float32 are the others
+    assert time.startswith("about 4:00 for 8 cells")
+    assert pace.startswith("cells at the pace of 1 cell on")
+
+
+def test_the_plan_does_not_take_one_arms_cells_here_for_all_arms(world: Tiny, command: Command, tmp_path: Path) -> None:
+    made = next(record for record in Store(world.folder / "store").records())
+    arms = (replace(SCRATCH, name="a"), replace(SCRATCH, name="b"))
+    known = []
+    for arm, seconds, processor in ((arms[0], 10.0, "another"), (arms[1], 30.0, "another"), (arms[0], 10.0, None)):
+        cell = replace(world.cell(), arm=arm, repetition=80 + len(known))
+        environment = made.environment if processor is None else replace(made.environment, processor=processor)
+        cost = replace(made.cost, cpu_seconds=seconds)
+        known.append(replace(made, cell=cell_id(cell), specification=cell, cost=cost, environment=environment))
+    evidence.export(known, tmp_path / "r")
+    said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r").out
+    assert "core time: about 2:13 for 8 cells" in said  # (10 + 30 + 10) / 3 each, not 10
 
 
 def test_export_writes_sorted_files_once(world: Tiny, command: Command, tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ LOWER = [replace(UNIFORM, decay=decay) for decay in (0.62, 2.6, 4.192)]
 BOTH = Claim("b", "Both are better.", "superior", LOWER[0], UNIFORM, 0.0, also=((LOWER[1], UNIFORM),))
 ALL = replace(BOTH, also=tuple((side, UNIFORM) for side in LOWER[1:]))
 RUNS = 200  # of a simulation
-MOST_WRONG = 0.05 * RUNS + 2 * math.sqrt(0.05 * 0.95 * RUNS)
+MOST_WRONG = {  # failing takes one side of a two-sided interval of 95 %
+    "held": 0.05 * RUNS + 2 * math.sqrt(0.05 * 0.95 * RUNS),
+    "failed": 0.025 * RUNS + 2 * math.sqrt(0.025 * 0.975 * RUNS),
+}
 NOISE = (0.001, -0.001, 0.002, 0.0, -0.002, 0.001, 0.0, 0.002, -0.001, -0.002)
 
 
@@ -74,6 +77,7 @@ def test_a_claim_of_one_contrast_may_stand_beside_it():
     both, one = evaluate([BOTH, replace(BOTH, name="o", also=())], records(-0.02, -0.02), TEN)
     assert both.p == pytest.approx(one.p)
     assert one.with_items is not None
+    assert both.with_items == one.with_items
 
 
 def test_what_excludes_an_advantage_in_one_contrast_is_adjusted_for_their_number():
@@ -146,7 +150,7 @@ def test_a_verdict_on_a_ranking_is_wrong_at_most_one_time_in_twenty(monkeypatch,
     for _ in range(RUNS):
         spread = generator.normal(0, 0.008, (2, 10))
         found += verdict(RANKING, ranked(own + spread[0], other + spread[1])).outcome == wrong
-    assert found <= MOST_WRONG
+    assert found <= MOST_WRONG[wrong]
 
 
 def quick_generator(monkeypatch):
@@ -193,11 +197,9 @@ def test_of_contrasts_none_of_which_fails_the_claim_the_least_certain_is_told():
 @pytest.mark.parametrize(
     ("claim", "differences", "wrong"),
     [
-        (NEAR, (-0.005, -0.0025, -0.0025), "held"),
         (NEAR, (-0.005, 0.05, 0.05), "held"),
         (NEAR, (-0.005, -0.005, -0.005), "failed"),
         (ALL, (0.0, -0.05, -0.05), "held"),
-        (ALL, (0.0, 0.0, 0.0), "held"),
         (replace(ALL, margin=0.005), (-0.005, -0.005, -0.005), "failed"),
     ],
 )
@@ -207,7 +209,7 @@ def test_a_verdict_on_several_contrasts_is_wrong_at_most_one_time_in_twenty(monk
     for _ in range(RUNS):
         errors = 0.3 + np.array([0.0, *differences])[:, None] + generator.normal(0, 0.006, (4, 10))
         found += verdict(claim, of_errors(errors)).outcome == wrong
-    assert found <= MOST_WRONG
+    assert found <= MOST_WRONG[wrong]
 
 
 def of_errors(errors):

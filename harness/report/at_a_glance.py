@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.claim_history import Ages
 from harness.claims import Place, Verdict
-from harness.report.marks import EDGE, MIXED_NOTE, TIE
+from harness.report.marks import EDGE, MIXED, TIE
 from harness.report.tables import ABSENT, Column, Table, bracketed, points
 
 OLDER = "∗"  # not all of a verdict's records are known to be younger than its claim
@@ -38,12 +38,13 @@ def at_a_glance(
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
         "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
-        "or not higher is claimed, the interval is a 90 % t interval; to fail takes a wider one, of 95 %. "
-        "Of several contrasts that which speaks least for the claim is told, with an interval that is not adjusted. "
+        "or not higher is claimed, the interval is a 90 % t interval; to fail takes a wider one, of 95 % over all "
+        "contrasts. Of several contrasts that which speaks least for the claim is told, with an interval that is not "
+        "adjusted. "
         f"{OLDER}: not all records are known to be younger than the claim as it is now. {EDGE}: a side whose decay the "
         f"claim names was judged at a base rate on the edge of the grid. {TIE}: at one that a tie in validation error "
-        f"chose. {MIXED_NOTE} {ABSENT}: no verdict, records are missing, or both sides would be the same runs. Empty: "
-        "not claimed."
+        f"chose. {MIXED}: its runs, tuning included, were not all made in one precision of matrix products. {ABSENT}: "
+        "no verdict, records are missing, or both sides would be the same runs. Empty: not claimed."
     )
     return Table(caption, (Column("Claim"), *map(Column, headings)), tuple(rows))
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from harness.claim_history import records_read
 from harness.claims import Family, Selector, Verdict, families, rate_choosers
 from harness.record import Record
 from harness.report.summaries import Summary
+from harness.sides import records_read
 
 EDGE = "†"  # the lowest or highest rate that was tried was chosen: a better one may lie outside
 TIE = "‡"  # another rate had the same mean validation error, so that the rule of ties chose
 MIXED = "§"  # what is compared was not all run in one precision of matrix products
 NOTE = f"{EDGE} The rate lies on the edge of the grid that was tried. {TIE} A tie in validation error chose it."
-MIXED_NOTE = f"{MIXED} Not all of the runs that are compared were made in one precision of matrix products."
+MIXED_NOTE = f"{MIXED} Not all of the final runs of both sides were made in one precision of matrix products."
 
 
 def rate_marks(summary: Summary) -> str:
@@ -31,10 +31,10 @@ def mixed_mark(records: Iterable[Record]) -> str:
     return MIXED if len({record.environment.precision for record in records}) > 1 else ""
 
 
-def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Iterable[Record]) -> str:
-    """The marks of a verdict: of its records, and of all chosen rates that it is sure to rest on.
+def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Mapping[Family, Sequence[Record]]) -> str:
+    """The marks of a verdict: of the ``records`` that it reads, and of all chosen rates that it is sure to rest on.
 
-    Where the records choose a decay, it does not rest on any one rate. ``records`` may hold those of other claims too.
+    Where the records choose a decay, it does not rest on any one rate.
     """
     if verdict.outcome == "no data":
         return ""
@@ -47,7 +47,7 @@ def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Itera
 def joined_marks(*marks: str) -> str:
     """All of the marks, each once."""
     found = "".join(marks)
-    return "".join(mark for mark in (EDGE, TIE) if mark in found)
+    return "".join(mark for mark in (EDGE, TIE, MIXED) if mark in found)
 
 
 def _sure(side: Selector) -> bool:

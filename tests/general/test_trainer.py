@@ -199,6 +199,11 @@ def test_on_a_gpu_kernels_are_deterministic_and_the_device_is_prepared_before_th
     assert str(built.value) == f"{['deterministic', hardware]}"
 
 
+def test_on_a_processor_moments_that_vanish_are_zero(tmp_path: Path) -> None:
+    train(replace(a_run(tmp_path), steps=1), 1, silent)
+    assert (torch.tensor([1e-30]) * 1e-12).item() == 0.0
+
+
 @pytest.mark.parametrize("kept", [0, 100, -1])
 def test_a_truncated_checkpoint_is_refused(tmp_path: Path, kept: int) -> None:
     run = a_run(tmp_path)

@@ -9,6 +9,7 @@ from report.synthetic import RECIPE, cell, make_record
 
 from harness.claims import Claim, Family, Selector, Verdict
 from harness.report.marks import verdict_marks
+from harness.sides import by_family
 
 SIDE = Selector("torch", "full+stlr", 2.6)
 UNIFORM = replace(SIDE, decay=1.0)
@@ -20,7 +21,7 @@ BEST = replace(SIDE, decay=(1.0, 2.6))
 
 def marks(marked, left=SIDE, right=UNIFORM, outcome="held", records=()):
     claim = Claim("c", "It is better.", "superior", left, right, 0.005)
-    return verdict_marks(Verdict(claim, "rt", "big", outcome, 0.0, None, None, 10), marked, records)
+    return verdict_marks(Verdict(claim, "rt", "big", outcome, 0.0, None, None, 10), marked, by_family(records))
 
 
 def record(precision, decay=1.0, rate=0.008, **environment):
