@@ -22,10 +22,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness import claim_teller
 from harness.atomic import replace_text
-from harness.claims import Claim, Family, Verdict
+from harness.claims import Claim
 from harness.evidence import EvidenceError
 from harness.record import Record
-from harness.sides import records_read
 
 FILE = "history.json"  # in the folder of the committed evidence
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,12 +128,11 @@ class Ages:
         return self.records == self.later
 
 
-def ages(verdict: Verdict, records: Mapping[Family, Sequence[Record]], history: History) -> Ages:
-    """Count the records, given by family, that a verdict's claim reads."""
-    found = records_read(verdict, records)
-    if any(record.environment.commit not in history.standing for record in found):
-        return Ages(len(found), None)
-    return Ages(len(found), sum(verdict.claim.name in history.standing[r.environment.commit] for r in found))
+def ages(claim: Claim, read: Sequence[Record], history: History) -> Ages:
+    """Count the records that a verdict on the claim reads."""
+    if any(record.environment.commit not in history.standing for record in read):
+        return Ages(len(read), None)
+    return Ages(len(read), sum(claim.name in history.standing[record.environment.commit] for record in read))
 
 
 def _same(now: Mapping[str, object], then: Mapping[str, object]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -108,19 +109,24 @@ def by_family(records: Iterable[Record]) -> dict[Family, list[Record]]:
     return found
 
 
-def records_read(verdict: Verdict, records: Mapping[Family, Sequence[Record]]) -> tuple[Record, ...]:
-    """Those of the records, given by family, that a verdict's claim reads, tuning included.
+def records_read(
+    verdict: Verdict, records: Mapping[Family, Sequence[Record]], protocol: Protocol
+) -> tuple[Record, ...]:
+    """Those of the records, given by family, that a verdict's claim reads.
 
-    They are all of a side's arm at its decays, or those at the rate that the side names.
+    They are all of a side's arm at its decays, tuning included, or the final ones at the rate that the side names.
     """
+    finals = protocol.final_repetitions
     place = (verdict.dataset, verdict.recipe)
     read: dict[str, Record] = {}
     for side in verdict.claim.selectors:
         rate = side.rate if isinstance(side.rate, float) else None
-        own = (record for family in families(side, place) for record in records.get(family, ()))
-        read |= {record.cell: record for record in own if rate in (None, record.specification.base_rate)}
-        choosing = (record for family in rate_choosers(side, place) for record in records.get(family, ()))
-        read |= {record.cell: record for record in choosing}
+        for record in itertools.chain.from_iterable(records.get(family, ()) for family in families(side, place)):
+            cell = record.specification
+            if rate is None or (cell.base_rate == rate and cell.repetition in finals):
+                read[record.cell] = record
+        for family in rate_choosers(side, place):
+            read |= {record.cell: record for record in records.get(family, ())}
     return tuple(read.values())
 
 

@@ -11,11 +11,12 @@ import pytest
 from report.synthetic import cell, make_record
 
 from harness.claim_history import Ages, History, HistoryError, Since, ages, from_git, read, write
-from harness.claims import Claim, Selector, Verdict
+from harness.claims import Claim, Protocol, Selector, Verdict
 from harness.evidence import EvidenceError
-from harness.sides import by_family
+from harness.sides import by_family, records_read
 
 SIDE = Selector("torch", "full+stlr", 2.6)
+PROTOCOL = Protocol(tuning_repetitions=(100,), final_repetitions=(0,), margin=0.005)
 CLAIM = Claim("first", "…", "superior", SIDE, replace(SIDE, decay=1.0), 0.005)
 DECLARATION = """
 from dataclasses import dataclass
@@ -133,19 +134,22 @@ def test_records_of_both_sides_are_counted_and_no_others():
         made_by("young", decay=2.6, implementation="fastai"),
         made_by("young", name="trec6", decay=2.6),
     ]
-    verdict = Verdict(CLAIM, "rt-1k", "mini", "no data", None, None, None, 0)
     history = History({"first": Since("young", "2026-01-01")}, {"young": ("first",), "old": ()})
-    assert ages(verdict, by_family(records), history) == Ages(2, 1)
-    sweep = replace(CLAIM, right=replace(SIDE, decay=(1.0, 6.76)))
-    assert ages(replace(verdict, claim=sweep), by_family(records), history) == Ages(3, 2)
-    effect = replace(CLAIM, left=replace(SIDE, less=replace(SIDE, implementation="fastai")))
-    assert ages(replace(verdict, claim=effect), by_family(records), history) == Ages(3, 2)
+
+    def found(claim, records=records, history=history):
+        verdict = Verdict(claim, "rt-1k", "mini", "no data", None, None, None, 0)
+        return ages(claim, records_read(verdict, by_family(records), PROTOCOL), history)
+
+    assert found(CLAIM) == Ages(2, 1)
+    assert found(replace(CLAIM, right=replace(SIDE, decay=(1.0, 6.76)))) == Ages(3, 2)
+    assert found(replace(CLAIM, left=replace(SIDE, less=replace(SIDE, implementation="fastai")))) == Ages(3, 2)
     chosen = [*records, made_by("young", arm="last", decay=1.0, rate=0.01)]
-    last = replace(CLAIM, left=replace(SIDE, rate="last"))
-    assert ages(replace(verdict, claim=last), by_family(chosen), history) == Ages(3, 2)
+    assert found(replace(CLAIM, left=replace(SIDE, rate="last")), chosen) == Ages(3, 2)
     named = replace(CLAIM, left=replace(SIDE, rate=0.01), right=replace(SIDE, decay=1.0, rate=0.01))
-    assert ages(replace(verdict, claim=named), by_family(records), history) == Ages(1, 1)
-    assert ages(verdict, by_family(records), History()) == Ages(2, None)
+    assert found(named) == Ages(1, 1)
+    tuning = [*records, made_by("old", decay=2.6, rate=0.01, repetition=100)]
+    assert (found(named, tuning), found(CLAIM, tuning)) == (Ages(1, 1), Ages(3, 1))
+    assert found(CLAIM, history=History()) == Ages(2, None)
     assert not Ages(2, None).all_later
 
 

@@ -62,8 +62,8 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
         "same runs. Would decide: pairs with which it would be decided, and how, at a power of "
         f"{100 * POWER:g} %, were all like these; to hold is adjusted by Bonferroni's method. Seeds and items: 95 % "
         "interval of the difference with other seeds and other test items. Made after: records of both sides, "
-        "tuning included, or those at the rate that a side names, that were made by code that had the claim as it is "
-        "now; where these are not all, it was written or sharpened when others could be known."
+        "tuning included, or final ones at a rate that a side names, that were made by code that had the claim as it "
+        "is now; where these are not all, it was written or sharpened when others could be known."
     )
     return Table(caption, columns, rows)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness.claims import Family, Selector, Verdict, families, rate_choosers
 from harness.record import Record
 from harness.report.summaries import Summary
-from harness.sides import records_read
 
 EDGE = "†"  # the lowest or highest rate that was tried was chosen: a better one may lie outside
 TIE = "‡"  # another rate had the same mean validation error, so that the rule of ties chose
@@ -31,7 +30,7 @@ def mixed_mark(records: Iterable[Record]) -> str:
     return MIXED if len({record.environment.precision for record in records}) > 1 else ""
 
 
-def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Mapping[Family, Sequence[Record]]) -> str:
+def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Sequence[Record]) -> str:
     """The marks of a verdict: of the ``records`` that it reads, and of all chosen rates that it is sure to rest on.
 
     Where the records choose a decay, it does not rest on any one rate.
@@ -41,7 +40,7 @@ def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Mappi
     place = (verdict.dataset, verdict.recipe)
     read = [family for side in verdict.claim.selectors if _sure(side) for family in families(side, place)]
     read += [family for side in verdict.claim.selectors for family in rate_choosers(side, place)]
-    return joined_marks(*(marked.get(family, "") for family in read)) + mixed_mark(records_read(verdict, records))
+    return joined_marks(*(marked.get(family, "") for family in read)) + mixed_mark(records)
 
 
 def joined_marks(*marks: str) -> str:

@@ -6,7 +6,7 @@ The same records give the same bytes: nothing states when or where the report wa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +51,7 @@ from harness.report.tables import Table, errors_table, to_csv, to_latex, to_mark
 from harness.report.tuning_budget import Choices, Grid, grids, tuning_budget_table, tuning_choices
 from harness.report.variance import spreads, variance_table
 from harness.reproduction import Comparison
-from harness.sides import by_family
+from harness.sides import by_family, records_read
 from harness.verdicts import evaluate
 
 MARK = '<meta name="generator" content="harness.report">'
@@ -98,20 +98,23 @@ class ReportInputs:
         return evaluate(self.claims, self.records, self.protocol)
 
     @cached_property
-    def records_by_family(self) -> Mapping[Family, Sequence[Record]]:
-        """The records of each family."""
-        return by_family(self.records)
+    def read(self) -> tuple[tuple[Record, ...], ...]:
+        """The records that each verdict reads."""
+        records = by_family(self.records)
+        return tuple(records_read(verdict, records, self.protocol) for verdict in self.verdicts)
 
     @cached_property
     def ages(self) -> tuple[Ages, ...]:
         """The ages of the records of each verdict."""
-        return tuple(ages(verdict, self.records_by_family, self.history) for verdict in self.verdicts)
+        pairs = zip(self.verdicts, self.read, strict=True)
+        return tuple(ages(verdict.claim, records, self.history) for verdict, records in pairs)
 
     @cached_property
     def marks(self) -> tuple[str, ...]:
         """The marks of each verdict."""
         marked = marked_families(self.summaries)
-        return tuple(verdict_marks(verdict, marked, self.records_by_family) for verdict in self.verdicts)
+        pairs = zip(self.verdicts, self.read, strict=True)
+        return tuple(verdict_marks(verdict, marked, records) for verdict, records in pairs)
 
     @cached_property
     def near_rates(self) -> tuple[NearRates, ...]:

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from report.synthetic import RECIPE, cell, make_record
 
-from harness.claims import Claim, Family, Selector, Verdict
+from harness.claims import Claim, Family, Protocol, Selector, Verdict
 from harness.report.marks import verdict_marks
-from harness.sides import by_family
+from harness.sides import by_family, records_read
 
+PROTOCOL = Protocol(tuning_repetitions=(100,), final_repetitions=(0,), margin=0.005)
 SIDE = Selector("torch", "full+stlr", 2.6)
 UNIFORM = replace(SIDE, decay=1.0)
 FAMILY = Family("rt", "big", "torch", "full+stlr", 2.6)
@@ -21,7 +22,8 @@ BEST = replace(SIDE, decay=(1.0, 2.6))
 
 def marks(marked, left=SIDE, right=UNIFORM, outcome="held", records=()):
     claim = Claim("c", "It is better.", "superior", left, right, 0.005)
-    return verdict_marks(Verdict(claim, "rt", "big", outcome, 0.0, None, None, 10), marked, by_family(records))
+    verdict = Verdict(claim, "rt", "big", outcome, 0.0, None, None, 10)
+    return verdict_marks(verdict, marked, records_read(verdict, by_family(records), PROTOCOL))
 
 
 def record(precision, decay=1.0, rate=0.008, **environment):
