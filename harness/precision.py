@@ -27,7 +27,7 @@ def deterministic_kernels() -> None:
 def flush_denormals() -> None:
     """Let this thread take what is nearer to 0 than float32's normal numbers, 1.2e-38, for 0.
 
-    Some processors take a hundred times as long over such numbers, and training meets them: an optimizer's moments
+    Some processors take many times as long over such numbers, and training meets them: an optimizer's moments
     decay to the smallest of them, and stay there, once the gradients of a layer that saturated are 0.
     """
     torch.set_flush_denormal(True)

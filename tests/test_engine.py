@@ -101,7 +101,7 @@ def test_a_worker_has_one_thread_and_deterministic_kernels_only(
 
 
 def test_a_worker_takes_denormal_numbers_for_zero_forward_and_backward(engine: Engine) -> None:
-    """On some processors they would cost a hundredfold; the smallest one times 0.9 is itself, and stays for ever."""
+    """Some processors are slow with them, and the smallest one, times 0.9, is itself and stays for ever."""
 
     def product_and_gradient() -> list[float]:
         weight = torch.tensor([1e-20], requires_grad=True)
