@@ -124,7 +124,7 @@ def measure(
         if tried.issuperset(ids):
             return Measurement(stored, failed | _still_waiting(current), None)
         tasks = needed_tasks([cell for cell in current.cells if cell_id(cell) not in failed], place)
-        with ProgressView([task.name for task in tasks], workers) as view:
+        with ProgressView([task.name for task in tasks], workers, later=len(current.later)) as view:
             outcome = run(tasks, Engine(place), workers, place.store, view)
         failed |= outcome.failed
         if outcome.stopped:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from harness import baseline_evidence, claim_history, language_model_evidence, options
-from harness.campaign import Selection, workplace
+from harness.campaign import Selection, planned, workplace
 from harness.claim_history import History
-from harness.claims import Verdict
 from harness.corpus.load import keep
 from harness.corpus.own_texts import own_texts
+from harness.corpus.texts import RawTexts
 from harness.measuring import exit_if, measured_or_exit
 from harness.options import chosen_hardware, chosen_workers
-from harness.own_study import PROFILE, own_dataset, own_study
+from harness.own_study import FEWEST_TEXTS, PROFILE, own_dataset, own_study
+from harness.own_words import conclusion, understood
 from harness.record import Record
 from harness.specification import Dataset
 from harness.study_definition import Study
@@ -28,15 +28,32 @@ from harness.workplace import Workplace
 if TYPE_CHECKING:
     from harness.report.page import ReportInputs
 
+ALL = "all"
+FEWEST_LABELS = 10
+
 app = typer.Typer()
+
+
+def _number_of_labels(text: str) -> str:
+    if text != ALL and (not text.isdecimal() or int(text) < FEWEST_LABELS):
+        raise typer.BadParameter(f"{text!r} is neither {ALL} nor a number of {FEWEST_LABELS} or more")
+    return text
 
 
 @app.command()
 def own(  # noqa: PLR0913  (a command's parameters are its options)
     context: typer.Context,
-    texts: Annotated[Path, typer.Argument(help="CSV or TSV with columns text and label, or JSON lines with both.")],
+    texts: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV or TSV with columns text and label, or JSON lines with both; "
+            f"{FEWEST_TEXTS} different texts or more, a few thousand for a useful answer."
+        ),
+    ],
     test: Annotated[Path | None, typer.Option(help="Texts to test on; default: a part of the others.")] = None,
-    labels: Annotated[int, typer.Option(min=10, help="Most labelled training texts of a repetition.")] = 1000,
+    labels: Annotated[
+        str, typer.Option(callback=_number_of_labels, help=f"Most labelled training texts of a repetition, or {ALL}.")
+    ] = "1000",
     language_model_texts: Annotated[int, typer.Option(min=100, help="Most texts the language model reads.")] = 10_000,
     workers: options.Workers = None,
     device: options.Device = "cpu",
@@ -53,19 +70,24 @@ def own(  # noqa: PLR0913  (a command's parameters are its options)
 
     place = workplace(store, None, chosen_hardware(device, precision))
     files = (texts,) if test is None else (texts, test)
-    study, dataset = declare(context.obj, files, place, labels, language_model_texts)
+    most = None if labels == ALL else int(labels)
+    study, dataset, raw = declare(context.obj, files, place, most, language_model_texts)
+    console = Console()
+    plan = planned(study, Selection(PROFILE), ())
+    for line in understood(dataset, raw, (*plan.cells, *plan.later)):
+        console.print(line, soft_wrap=True, highlight=False)
     records, failed = measured_or_exit(study, Selection(PROFILE), place, chosen_workers(workers, device), ())
     exit_if(failed)
     inputs = own_report(study, dataset, records, place)
     page = render(inputs, output)
     for line in (*conclusion(inputs), f"report: {page.resolve().as_uri()}"):
-        Console().print(line, soft_wrap=True, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def declare(
-    study: Study, files: tuple[Path, ...], place: Workplace, labels: int, language_model_documents: int
-) -> tuple[Study, Dataset]:
-    """Read the texts, put them where workers find them, and declare a study of them.
+    study: Study, files: tuple[Path, ...], place: Workplace, labels: int | None, language_model_documents: int
+) -> tuple[Study, Dataset, RawTexts]:
+    """Read the texts, put them where workers find them, and declare a study of them; all labels count where None.
 
     Raises:
         CorpusError: when they cannot be read, are too few, or cannot be kept.
@@ -73,7 +95,7 @@ def declare(
     raw = own_texts(files)
     dataset = own_dataset(files[0].stem, raw, labels, language_model_documents)
     keep(raw, place.sources)
-    return own_study(study, dataset, [text for text, _ in raw.train]), dataset
+    return own_study(study, dataset, [text for text, _ in raw.train]), dataset, raw
 
 
 def own_report(study: Study, dataset: Dataset, records: tuple[Record, ...], place: Workplace) -> ReportInputs:
@@ -98,40 +120,3 @@ def _history(study: Study, records: Iterable[Record]) -> History:
     names = tuple(claim.name for claim in study.claims)
     committed = claim_history.read(options.RESULTS / claim_history.FILE)
     return replace(committed, standing={record.environment.commit: names for record in records})
-
-
-def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
-    """Say in lines what was found: the error at each decay, of the baselines, and what becomes of the claims."""
-    from harness.report.marks import EDGE, TIE  # noqa: PLC0415
-    from harness.report.tables import bracketed, percent, rate_text  # noqa: PLC0415
-
-    lines = [
-        f"decay {summary.family.decay:g}, base rate {rate_text(summary)}: test error {percent(summary.test_error)} % "
-        f"{bracketed(summary.interval)}"
-        for summary in inputs.summaries
-    ]
-    if any(summary.on_edge for summary in inputs.summaries):
-        lines.append(f"{EDGE} on the edge of the base rates that were tried: a better one may lie outside")
-    if any(summary.tied for summary in inputs.summaries):
-        lines.append(f"{TIE} chosen by a tie: another base rate had the same validation error")
-    for baseline in inputs.baselines:
-        error = mean(run.test_error for run in baseline.runs)
-        lines.append(f"{baseline.baseline.title}: test error {percent(error)} %")
-    items, margin = inputs.records[0].result.test.items, inputs.protocol.margin
-    lines += [_told(verdict, items) for verdict in inputs.verdicts]
-    if items * margin < 1:
-        lines.append(
-            f"one of {items} test texts is {100 / items:.1f} points, more than the margin of {100 * margin:g}: "
-            "look at the interval with the texts, and give more of them (--test)"
-        )
-    return tuple(lines)
-
-
-def _told(verdict: Verdict, items: int) -> str:
-    from harness.report.tables import bracketed, points  # noqa: PLC0415
-
-    interval, with_items = (bracketed(one, signed=True) for one in (verdict.interval, verdict.with_items))
-    return (
-        f"{verdict.outcome}: {verdict.claim.sentence} Difference {points(verdict.difference)} points, {interval} over "
-        f"seeds, {with_items} over seeds and the {items} test texts."
-    )

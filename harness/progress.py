@@ -33,10 +33,14 @@ class Current:
 
 
 class ProgressState:
-    """The state of a run of tasks called ``names`` that began at clock value ``start`` (seconds)."""
+    """The state of a run of tasks called ``names`` that began at clock value ``start`` (seconds).
 
-    def __init__(self, names: Sequence[str], workers: int, start: float) -> None:
+    ``later`` counts cells that can be named only when these are done.
+    """
+
+    def __init__(self, names: Sequence[str], workers: int, start: float, later: int = 0) -> None:
         self.names = tuple(names)
+        self.later = later
         self.workers = workers
         self.start = start
         self.done: set[str] = set()
@@ -114,6 +118,8 @@ class ProgressState:
             parts.append(f"last error {100 * self.last[1]:.1f} %")
         parts.append(f"elapsed {clock_text(now - self.start)}")
         parts.append("estimating time left" if left is None else f"about {clock_text(left)} left")
+        if self.later:
+            parts.append(f"then {self.later} cells whose base rates these choose")
         return ", ".join(parts)
 
 
@@ -134,8 +140,8 @@ def _kinds(name: str) -> Iterator[str]:
 class ProgressView:
     """Shows events as they come: ``with ProgressView(names, workers) as view: run(..., on_event=view)``.
 
-    ``clock`` gives seconds. On a terminal one live picture; elsewhere a line for each task that ends, and a
-    summary line at most every ten seconds and at the end.
+    ``clock`` gives seconds, ``later`` counts cells that these tasks make possible. On a terminal one live picture;
+    elsewhere a line for each task that ends, and a summary line at most every ten seconds and at the end.
     """
 
     def __init__(
@@ -144,10 +150,11 @@ class ProgressView:
         workers: int,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
+        later: int = 0,
     ) -> None:
         self._console = console or Console()
         self._clock = clock
-        self._state = ProgressState(names, workers, clock())
+        self._state = ProgressState(names, workers, clock(), later)
         self._summarized = clock()
         self._live: Live | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from tiny_study import CLAIM, CODES, MAIN, PHRASES, RECIPE, run_here, tiny
 from harness import campaign
 from harness.command_line import main
 from harness.corpus.texts import CorpusError, RawTexts, content_digest
-from harness.own_command import conclusion
 from harness.own_study import own_dataset, own_study
+from harness.own_words import conclusion, understood
 from harness.report.page import ReportInputs
 from harness.specification import Baseline
 from harness.study_definition import Study
@@ -37,7 +38,8 @@ def study(tmp_path: Path) -> Study:
 def test_parts_are_held_out_up_to_a_limit_and_repeated_texts_do_not_count() -> None:
     raw = RawTexts((*pairs(240), *pairs(20)), None)
     dataset = own_dataset("My reviews (2)", raw, 50, 120)
-    assert (dataset.name, dataset.title) == ("my-reviews-2", "My reviews (2)")
+    assert re.fullmatch("my-reviews-2-[0-9a-f]{8}", dataset.name)
+    assert dataset.title == "My reviews (2)"
     assert (dataset.test, dataset.validation) == (60, 45)
     assert (dataset.labels, dataset.language_model_documents) == (50, 120)
     assert dataset.classes == ("where", "who")
@@ -48,9 +50,26 @@ def test_parts_are_held_out_up_to_a_limit_and_repeated_texts_do_not_count() -> N
     assert dataset.language_model_documents == 10_000
 
 
-def test_all_labels_and_all_texts_where_there_are_no_more_than_asked_for() -> None:
-    dataset = own_dataset("all", RawTexts(pairs(240), None), 135, 135)  # 240 - 60 - 45
+@pytest.mark.parametrize("labels", [135, None])  # 240 - 60 - 45
+def test_all_labels_and_all_texts_where_no_fewer_are_asked_for(labels: int | None) -> None:
+    dataset = own_dataset("all", RawTexts(pairs(240), None), labels, 135)
     assert (dataset.labels, dataset.language_model_documents) == (None, None)
+
+
+def test_other_texts_or_limits_have_another_name_so_that_they_may_share_a_store() -> None:
+    raw = RawTexts(pairs(240), None)
+    names = [
+        own_dataset("own", texts, labels, documents).name
+        for texts, labels, documents in (
+            (raw, 50, 120),
+            (RawTexts(pairs(240, start=1), None), 50, 120),
+            (raw, 51, 120),
+            (raw, 50, 121),
+            (raw, None, 120),
+        )
+    ]
+    assert len(set(names)) == len(names)
+    assert own_dataset("own", raw, 50, 120).name == names[0]
 
 
 def test_a_test_part_of_the_users_own_is_used_whole_and_its_texts_do_not_train() -> None:
@@ -65,6 +84,11 @@ def test_a_test_part_of_the_users_own_is_used_whole_and_its_texts_do_not_train()
         (RawTexts((), None), "few: all texts are of class none"),
         (RawTexts((*pairs(199), *pairs(199)), None), "few: 199 different texts .* needs 200"),
         (RawTexts(pairs(240), pairs(60)), "few: 180 different texts"),
+        (RawTexts(pairs(240), pairs(240)), "few: all its texts are test texts too"),
+        (
+            RawTexts(tuple((text, str(i // 9)) for i, (text, _) in enumerate(pairs(240))), None),
+            "few: 27 classes, .* 0, 1",
+        ),
         (RawTexts(pairs(240), ()), "few: there are no test texts"),
         (RawTexts(pairs(240), (("a", "Who"),)), "few: class Who has no text .* the others are where, who"),
         (RawTexts((*pairs(240), ("a", "x")), (("a", "x"),)), "few: class x has no text to train on"),
@@ -87,9 +111,25 @@ def test_the_recipe_is_that_for_the_length_of_the_texts(study: Study) -> None:
     short, long = (own_study(study, dataset, [" ".join(["word"] * words)]) for words in (12, 13))
     names = [one.profiles["full"].sweeps[0].recipe.name for one in (short, long)]
     assert names == [RECIPE.name, "tiny-long"]
-    assert [claim.places for claim in long.claims] == [(("own", "tiny-long"),)]
+    assert [claim.places for claim in long.claims] == [((dataset.name, "tiny-long"),)]
     assert replace(long.claims[0], places=None) == CLAIM
     assert [sweep.arm for sweep in short.profiles["full"].sweeps] == [MAIN]
+
+
+def test_what_is_understood_of_the_texts_is_said_before_anything_runs(study: Study) -> None:
+    texts = (*pairs(240), *pairs(3), (pairs(1)[0][0], "where"), *((f"thing {code}", "what") for code in CODES[:60]))
+    raw = RawTexts(texts, None)
+    dataset = own_dataset("mine", raw, 50, 120)
+    template = own_study(study, dataset, [text for text, _ in texts])
+    plan = campaign.planned(template, campaign.Selection("full"), ())
+    assert understood(dataset, raw, (*plan.cells, *plan.later)) == (
+        "mine: 304 texts of 3 classes: who 122, where 122, what 60",
+        "left out: 3 training texts that repeat an earlier one, "
+        "1 training texts that repeat an earlier one with another label",
+        "50 of 169 training texts, 56 for validation, 75 for testing; the language model reads 120",
+        "always who: test error 60.00 %",
+        "to run, once each: 8 classifiers and 4 language models of recipe tiny",
+    )
 
 
 def test_a_study_without_a_template_says_so(study: Study) -> None:
@@ -105,17 +145,49 @@ def test_the_real_study_asks_the_core_contrast_of_own_texts() -> None:
     assert {side.arm for side in claim.selectors} == {STUDY.own.arm.name}
 
 
-def test_a_verdict_finer_than_a_test_text_is_warned_of(study: Study) -> None:
-    error = {1.0: 0.3, 2.6: 0.2}
+def own_inputs(study: Study, errors: dict[float, Sequence[float]], **claim: object) -> ReportInputs:
+    """Inputs of a page: final runs of both decays with these errors, tuned over two rates that are equally good."""
+    protocol = replace(study.protocol, final_repetitions=tuple(range(len(errors[1.0]))))
+    finals = [(decay, 0.02, n, error) for decay, found in errors.items() for n, error in enumerate(found)]
+    tuning = [(decay, rate, 100, 0.3) for decay in errors for rate in (0.02, 0.05)]
     records = tuple(
-        make_record(cell(decay=decay, arm=MAIN.name, repetition=n), error=error[decay])
-        for decay in error
-        for n in (0, 1)
+        make_record(cell(decay=decay, arm=MAIN.name, rate=rate, repetition=n), error=error)
+        for decay, rate, n, error in (*tuning, *finals)
     )
-    claims = (replace(CLAIM, places=None),)
-    fine = ReportInputs(records, (), claims, replace(study.protocol, margin=0.0005), (), {})
+    return ReportInputs(records, (), (replace(CLAIM, places=None, **claim),), protocol, (), {})  # type: ignore[arg-type]
+
+
+def test_a_verdict_finer_than_a_test_text_is_warned_of(study: Study) -> None:
+    fine = own_inputs(study, {1.0: [0.3, 0.3], 2.6: [0.2, 0.2]})
+    fine = replace(fine, protocol=replace(fine.protocol, margin=0.0005))
     assert conclusion(fine)[-1].startswith(f"one of {ITEMS} test texts is 0.1 points, more than the margin of 0.05: ")
     assert "margin" not in conclusion(replace(fine, protocol=study.protocol))[-1]
+
+
+def test_how_far_a_verdict_goes_is_said_beside_it(study: Study) -> None:
+    higher = [0.3 + 0.001 * (n % 3) for n in range(10)]
+
+    def told(shift: float, spread: float, margin: float = CLAIM.margin) -> tuple[str, ...]:
+        errors = [error + shift + spread * (n % 4 - 1.5) for n, error in enumerate(higher)]
+        lines = conclusion(own_inputs(study, {1.0: higher, 2.6: errors}, margin=margin))
+        (at,) = (number for number, line in enumerate(lines) if CLAIM.sentence in line)
+        return lines[at:]
+
+    held, on_these, *_ = told(-0.003, 0.004)
+    assert held.startswith("held: ")
+    assert on_these == f"held on these {ITEMS} test texts: on others like them the sign is open, give more (--test)"
+    held, near, grid, *_ = told(-0.1, 0.001)
+    assert held.startswith("held: ")
+    assert near.startswith("of 2 base rates 2 at decay 1 and 2 at 2.6 are within one standard error of the best")
+    assert (
+        grid == "over all base rates that were tried, mean validation error: 30.00 % at decay 1, 30.00 % at decay 2.6"
+    )
+    failed, ruled_out, *_ = told(0.004, 0.001)
+    assert failed.startswith("failed: ")
+    assert ruled_out.startswith("failed: an error lower by 5 points or more is ruled out; ")
+    undecided, deciding, *_ = told(-0.01, 0.03, margin=0.0005)
+    assert undecided.startswith("undecided: ")
+    assert re.fullmatch(r"undecided: about \d\d pairs of runs like these 10 would decide it", deciding)
 
 
 def test_from_a_file_to_a_page_and_again_without_measuring(
@@ -145,6 +217,8 @@ def test_from_a_file_to_a_page_and_again_without_measuring(
     assert status == 0
     lines = said[said.index(next(line for line in said if line.startswith("decay 1,"))) :]
     assert lines[1].startswith("decay 2.6, base rate ")
+    assert said[0] == "mine: 220 texts of 2 classes: who 110, where 110"
+    assert next(line for line in said if "then 4 cells whose base rates these choose" in line)
     assert any(line.startswith("TF-IDF: test error ") for line in lines)
     (verdict,) = (line for line in lines if CLAIM.sentence in line)
     assert re.fullmatch(r"(held|failed|undecided): .* over seeds, .* over seeds and the 55 test texts\.", verdict)
@@ -165,7 +239,8 @@ def test_from_a_file_to_a_page_and_again_without_measuring(
     assert (output / "index.html").read_text(encoding="utf-8") == page
 
     write(pairs(220, start=1))
-    status, _, error = run()
-    assert status == 1
-    assert "was made from another specification" in error
-    assert {path: path.stat().st_mtime_ns for path in (store / "records").rglob("*.json")} == records
+    status, _, _ = run()
+    assert status == 0
+    kept = {path: path.stat().st_mtime_ns for path in (store / "records").rglob("*.json")}
+    assert len(kept) == 2 * len(records)
+    assert kept | records == kept  # those of the first texts are as they were

@@ -43,6 +43,12 @@ def test_the_time_left_is_unknown_until_most_kinds_are_known() -> None:
     assert state.seconds_left(110.0) == 20.0
 
 
+def test_cells_that_only_these_tasks_make_possible_are_told_beside_the_time_left() -> None:
+    state = ProgressState(NAMES, 1, 0.0, later=20)
+    assert state.summary(0.0).endswith("estimating time left, then 20 cells whose base rates these choose")
+    assert "then" not in ProgressState(NAMES, 1, 0.0).summary(0.0)
+
+
 def test_the_nearest_kind_counts_and_workers_share() -> None:
     state = ProgressState((*NAMES, "trec/fastai/seed-1"), 2, 0.0)
     finish(state, NAMES[0], 0.0, 10.0)

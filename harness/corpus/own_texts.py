@@ -1,7 +1,8 @@
 """A user's own labelled texts: CSV or TSV with a header, or JSON lines, with the fields ``text`` and ``label``.
 
-CSV has texts with commas, quotes or line breaks in quotes; TSV knows no quotes, and a text in it is one line. A row
-that does not fit is an error that names its line; nothing is passed over.
+CSV has texts with commas, quotes or line breaks in quotes; TSV knows no quotes, and a text in it is one line. A header
+may write its fields in capitals. A row that does not fit is an error that names its line; nothing but empty lines is
+passed over.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from harness.corpus.texts import CorpusError, RawTexts
 
 FIELDS = ("text", "label")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+NAMES = {",": "commas", "\t": "tabs", ";": "semicolons"}
 JSON_LINES = ".jsonl"
 LONGEST_FIELD = 2**24  # characters; the csv module refuses more than 2^17 unless told
 
@@ -53,12 +55,17 @@ def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, object, object]]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, delimiter=delimiter, quoting=quoting, strict=True)
         try:
-            _check_columns(path, list(reader.fieldnames or ()))
+            text, label = _columns(path, list(reader.fieldnames or ()), delimiter)
             for row in reader:
                 if None in row:
                     remedy = "Put a text with commas into quotes." if delimiter == "," else "Remove tabs from the text."
                     raise CorpusError(f"{path}, line {reader.line_num}: more fields than columns. {remedy}")
-                yield reader.line_num, row["text"], row["label"]
+                if delimiter != "," and None in (row[text], row[label]):
+                    raise CorpusError(
+                        f"{path}, line {reader.line_num}: fewer fields than columns. A text in TSV is one line, quotes "
+                        "are part of it; save texts with line breaks as CSV."
+                    )
+                yield reader.line_num, row[text], row[label]
         except csv.Error as error:
             raise CorpusError(
                 f"{path}, near line {reader.reader.line_num}: {error}. Put a text with breaks or quotes into quotes, "
@@ -68,25 +75,37 @@ def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, object, object]]:
             csv.field_size_limit(before)
 
 
-def _check_columns(path: Path, columns: list[str]) -> None:
+def _columns(path: Path, columns: list[str], delimiter: str) -> tuple[str, ...]:
+    """The columns of texts and of labels, as the header writes them."""
+    plain = [column.strip().lower() for column in columns]
     for field in FIELDS:
-        if columns.count(field) != 1:
+        if plain.count(field) != 1:
+            others = [mark for mark in NAMES if len(columns) == 1 and mark != delimiter and mark in columns[0]]
+            remedy = f" Separate them by {NAMES[delimiter]}, not by {NAMES[others[0]]}." if others else ""
             raise CorpusError(
-                f"{path}, line 1: {columns.count(field) or 'no'} columns called {field}; columns are: "
-                f"{', '.join(columns) or 'none'}. Call the columns of texts and of their classes text and label."
+                f"{path}, line 1: {plain.count(field) or 'no'} columns called {field}; columns are: "
+                f"{', '.join(columns) or 'none'}. Call those of texts and of their classes text and label.{remedy}"
             )
+    return tuple(columns[plain.index(field)] for field in FIELDS)
 
 
 def _objects(path: Path) -> Iterator[tuple[int, object, object]]:
     with path.open(encoding="utf-8-sig", newline="\n") as stream:
         for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
             try:
                 found = json.loads(line)
             except ValueError as error:
                 raise CorpusError(f"{path}, line {number}: not JSON: {error}. Correct the line.") from error
             if not isinstance(found, dict):
                 raise CorpusError(f"{path}, line {number}: not a JSON object. Correct the line.")
-            yield number, found.get("text"), found.get("label")
+            if missing := [field for field in FIELDS if field not in found]:
+                raise CorpusError(
+                    f"{path}, line {number}: no field called {' or '.join(missing)}; fields are: "
+                    f"{', '.join(found) or 'none'}. Call those of a text and of its class text and label."
+                )
+            yield number, found["text"], found["label"]
 
 
 def _text(place: str, value: object) -> str:
@@ -100,6 +119,8 @@ def _text(place: str, value: object) -> str:
 
 
 def _label(place: str, value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # tables with gaps make 1.0 of 1
     label = str(value) if isinstance(value, int) else value
     if not isinstance(label, str) or not label.strip():
         raise CorpusError(f"{place}: the label is {_shown(value)}. Give the row a name or a whole number as its class.")

@@ -19,7 +19,7 @@ def commas(path: Path) -> Path:
     """The texts among other columns, as a spreadsheet saves them: with a byte order mark."""
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["label", "id", "text"])
+        writer.writerow(["Label", "id", " TEXT "])
         writer.writerows([f" {label} ", number, text] for number, (text, label) in enumerate(PAIRS))
     return path
 
@@ -30,8 +30,9 @@ def tabs(path: Path) -> Path:
 
 
 def objects(path: Path) -> Path:
-    lines = [{"text": text, "label": int(label) if label.isdigit() else label, "more": 1} for text, label in PAIRS]
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    """The texts with a blank line between them, and a number as tables with gaps hold it."""
+    lines = [{"text": text, "label": float(label) if label.isdigit() else label, "more": 1} for text, label in PAIRS]
+    path.write_text("".join(f"{json.dumps(line)}\n\n" for line in lines), encoding="utf-8")
     return path
 
 
@@ -59,6 +60,10 @@ def test_a_second_file_is_the_test_part(tmp_path: Path) -> None:
         ("a.csv", b"text,label\nGood\n", r"a\.csv, line 2: the label is missing\."),
         ("a.csv", b"text,label\nGood,1\nGood, but long,1\n", r"a\.csv, line 3: more fields than columns\. Put"),
         ("a.tsv", b"text\tlabel\nGood\tbut\t1\n", r"a\.tsv, line 2: more fields than columns\. Remove tabs"),
+        ("a.csv", b"text;label\nGood;1\n", r"a\.csv, line 1: .* by commas, not by semicolons\."),
+        ("a.tsv", b"text,label\nGood,1\n", r"a\.tsv, line 1: .* by tabs, not by commas\."),
+        ("a.csv", b"review\nGood\n", r"a\.csv, line 1: .* text and label\.$"),
+        ("a.tsv", b'text\tlabel\n"Good\nbut"\t1\n', r"a\.tsv, line 2: fewer fields than columns\. A text .* as CSV"),
         ("a.tsv", b"text\tlabel\nGood\t \n", r"a\.tsv, line 2: the label is ' '\."),
         ("a.csv", b'text,label\nGood,1\n"Good,1\n', r"a\.csv, near line 3: unexpected end of data\. Put"),
         ("a.csv", b"text,label\ncaf\xe9,1\n", r"a\.csv: .*codec.*Save it in UTF-8"),
@@ -66,8 +71,13 @@ def test_a_second_file_is_the_test_part(tmp_path: Path) -> None:
         ("a.jsonl", b"[1]\n", r"a\.jsonl, line 1: not a JSON object"),
         ("a.jsonl", b'{"text": 3, "label": "1"}\n', r"a\.jsonl, line 1: the text is 3\."),
         ("a.jsonl", b'{"text": "\\ud83d", "label": "1"}\n', r"a\.jsonl, line 1: .*surrogates.*Correct the text"),
-        ("a.jsonl", b'{"text": "Good", "label": 1.0}\n', r"a\.jsonl, line 1: the label is 1\.0\. .*whole number"),
-        ("a.jsonl", b'{"text": "Good"}\n', r"a\.jsonl, line 1: the label is missing"),
+        ("a.jsonl", b'{"text": "Good", "label": 1.5}\n', r"a\.jsonl, line 1: the label is 1\.5\. .*whole number"),
+        ("a.jsonl", b'{"text": "Good", "label": null}\n', r"a\.jsonl, line 1: the label is missing"),
+        (
+            "a.jsonl",
+            b'{"text": "a", "class": 1}\n',
+            r"a\.jsonl, line 1: no field called label; fields are: text, class\.",
+        ),
         ("a.xlsx", b"PK", r"a\.xlsx: not a kind of file .*\.csv, \.tsv, \.jsonl"),
     ],
 )

@@ -1,0 +1,113 @@
+"""What ``own`` says on the console: what it understood of the texts before it runs, and what was found after."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from harness.claims import Verdict
+from harness.corpus.splits import TRAIN_CONTRADICTED, TRAIN_IN_TEST, TRAIN_REPEATED, split
+from harness.corpus.texts import RawTexts
+from harness.language_model_evidence import trained_stages
+from harness.specification import Cell, Dataset, Hardware
+
+if TYPE_CHECKING:
+    from harness.report.near_rates import NearRates
+    from harness.report.page import ReportInputs
+    from harness.report.summaries import Summary
+
+MOST_CLASSES = 10  # told by name
+LEFT_OUT = (TRAIN_IN_TEST, TRAIN_REPEATED, TRAIN_CONTRADICTED)
+
+
+def understood(dataset: Dataset, raw: RawTexts, cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Say in lines what the texts are, how they are divided, and what is run on them.
+
+    Raises:
+        CorpusError: when they cannot be divided as the data set declares.
+    """
+    parts, cells = split(dataset, raw), tuple(cells)
+    classes = Counter(label for _, label in (*raw.train, *(raw.test or ())))
+    named = [f"{label} {count:,}" for label, count in classes.most_common(MOST_CLASSES)]
+    more = [f"{len(classes) - len(named)} more"] if len(classes) > len(named) else []
+    left_out = [f"{count:,} {why}" for why in LEFT_OUT if (count := parts.dropped[why])]
+    (largest, times), *_ = Counter(label for _, label in parts.test).most_common(1)
+    models = len(trained_stages(cells, Hardware()))
+    drawn = "all" if dataset.labels is None else f"{dataset.labels:,} of"
+    read = len(parts.language_model) + len(parts.language_model_validation)
+    return (
+        f"{dataset.title}: {classes.total():,} texts of {len(classes)} classes: {', '.join((*named, *more))}",
+        *([f"left out: {', '.join(left_out)}"] if left_out else []),
+        f"{drawn} {len(parts.train):,} training texts, {len(parts.validation):,} for validation, {len(parts.test):,} "
+        f"for testing; the language model reads {read:,}",
+        f"always {largest}: test error {100 * (1 - times / len(parts.test)):.2f} %",
+        f"to run, once each: {len(cells)} classifiers and {models} language models of recipe {cells[0].recipe.name}",
+    )
+
+
+def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
+    """Say in lines what was found: the error at each decay, of the baselines, and what becomes of the claims."""
+    from harness.report.marks import EDGE, TIE  # noqa: PLC0415
+    from harness.report.tables import bracketed, percent, rate_text  # noqa: PLC0415
+
+    lines = [
+        f"decay {summary.family.decay:g}, base rate {rate_text(summary)}: test error {percent(summary.test_error)} % "
+        f"{bracketed(summary.interval)}"
+        for summary in inputs.summaries
+    ]
+    if any(summary.on_edge for summary in inputs.summaries):
+        lines.append(f"{EDGE} on the edge of the base rates that were tried: a better one may lie outside")
+    if any(summary.tied for summary in inputs.summaries):
+        lines.append(f"{TIE} chosen by a tie: another base rate had the same validation error")
+    for baseline in inputs.baselines:
+        error = mean(run.test_error for run in baseline.runs)
+        lines.append(f"{baseline.baseline.title}: test error {percent(error)} %")
+    items, margin = inputs.records[0].result.test.items, inputs.protocol.margin
+    lines += [line for verdict in inputs.verdicts for line in _told(verdict, items)]
+    lines += [_near(found) for found in inputs.near_rates if len(found.uniform) * len(found.discriminative) > 1]
+    lines += _over_the_grid(inputs.summaries)
+    if items * margin < 1:
+        lines.append(
+            f"one of {items} test texts is {100 / items:.1f} points, more than the margin of {100 * margin:g}: "
+            "look at the interval with the texts, and give more of them (--test)"
+        )
+    return tuple(lines)
+
+
+def _told(verdict: Verdict, items: int) -> list[str]:
+    """The verdict on a claim of a lower error, and how far it goes."""
+    from harness.report.tables import bracketed, points  # noqa: PLC0415
+
+    interval, with_items = (bracketed(one, signed=True) for one in (verdict.interval, verdict.with_items))
+    lines = [
+        f"{verdict.outcome}: {verdict.claim.sentence} Difference {points(verdict.difference)} points, {interval} over "
+        f"seeds, {with_items} over seeds and the {items} test texts."
+    ]
+    if verdict.outcome == "failed":
+        gain = f"{100 * verdict.claim.margin:g} points"
+        lines.append(
+            f"failed: an error lower by {gain} or more is ruled out; it may be equal, a little lower, or higher"
+        )
+    if verdict.outcome == "undecided" and verdict.deciding:
+        lines.append(f"undecided: about {verdict.deciding.pairs} pairs of runs like these {verdict.n} would decide it")
+    if verdict.outcome == "held" and verdict.with_items and verdict.with_items[1] > 0:
+        lines.append(f"held on these {items} test texts: on others like them the sign is open, give more (--test)")
+    return lines
+
+
+def _near(found: NearRates) -> str:
+    return (
+        f"of {found.tried} base rates {len(found.uniform)} at decay 1 and {len(found.discriminative)} at "
+        f"{found.family.decay:g} are within one standard error of the best in validation: at others than the chosen "
+        "ones the difference may have another sign"
+    )
+
+
+def _over_the_grid(summaries: Sequence[Summary]) -> list[str]:
+    """How much the choice of the base rate matters: the mean error over all that were tried."""
+    from harness.report.tables import percent  # noqa: PLC0415
+
+    means = [f"{percent(mean(one.tuning))} % at decay {one.family.decay:g}" for one in summaries if len(one.tuning) > 1]
+    return [f"over all base rates that were tried, mean validation error: {', '.join(means)}"] if means else []
