@@ -48,9 +48,13 @@ def prepare(hardware: Hardware) -> None:
 
 
 def products_in(hardware: Hardware) -> torch.autocast:
-    """A context in which linear layers and LSTMs compute in the hardware's chosen precision."""
+    """A context in which linear layers and LSTMs compute in the hardware's chosen precision.
+
+    Each use of a weight casts it anew. A copy that autocast keeps for all uses, here the chunks of a document, would
+    have its gradients added up in bfloat16.
+    """
     device = torch.device(hardware.device).type
-    return torch.autocast(device, torch.bfloat16, enabled=hardware.precision == "bfloat16")
+    return torch.autocast(device, torch.bfloat16, enabled=hardware.precision == "bfloat16", cache_enabled=False)
 
 
 def full_precision(like: Tensor) -> torch.autocast:

@@ -279,3 +279,22 @@ def test_the_sampled_softmax_multiplies_in_low_precision_and_sums_in_full() -> N
     for found, expected in zip(low, full, strict=True):
         assert found.dtype == torch.float32
         assert 0 < distance(found, expected) < 0.02
+
+
+def test_gradients_of_several_uses_of_a_weight_add_up_in_float32() -> None:
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(8, 8))
+    parts = torch.randn(3, 4, 8)
+
+    def gradient(*used: Tensor) -> Tensor:
+        weight.grad = None
+        with products_in(LOW):
+            outputs = [nn.functional.linear(part, weight) for part in used]
+        torch.stack(outputs).float().square().sum().backward()
+        assert weight.grad is not None
+        return weight.grad.clone()
+
+    alone = torch.stack([gradient(part) for part in parts]).sum(0)
+    together = gradient(*parts)
+    assert torch.equal(together, alone)
+    assert not torch.equal(together, together.to(torch.bfloat16).float())
