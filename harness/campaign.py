@@ -132,6 +132,18 @@ def measure(
         tried.update(ids)
 
 
+def choosing(study: Study, selection: Selection, committed: tuple[Record, ...]) -> tuple[Record, ...]:
+    """The committed records where these choose the selection's base rates: without tuning repetitions, or for cells.
+
+    In other selections they would let final cells run before those that tune have, at a rate that these may not choose.
+
+    Raises:
+        UnknownNameError: for an unknown profile.
+    """
+    profile = study.profiles[choose("profile", selection.profile, study.profiles)]
+    return committed if selection.cells or not profile.tuning_repetitions else ()
+
+
 def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[Record]) -> tuple[str, ...]:
     """Put the selection's committed records into the store, where a run finds them done; return the cells put there.
 

@@ -125,11 +125,12 @@ def _result(job: ClassifierJob, outcome: ClassifierOutcome, perplexity: float | 
 
 
 def _diverged(job: ClassifierJob, outcome: ClassifierOutcome) -> bool:
-    """A loss that was not finite, or a last epoch no better than guessing from the class frequencies."""
+    """A loss or a logit that was not finite, or a last epoch no better than guessing from the class frequencies."""
     last = outcome.epochs[-1].training_loss
     frequencies = np.bincount(job.training.labels) / len(job.training.labels)
     chance = -float(sum(f * math.log(f) for f in frequencies if f > 0))
-    return not outcome.finite or last is None or last >= chance
+    finite = outcome.finite and bool(np.isfinite(outcome.validation_logits).all())  # the last step may spoil weights
+    return not finite or last is None or last >= chance
 
 
 def _displacement(start: Weights, outcome: ClassifierOutcome) -> dict[str, float | None]:

@@ -21,6 +21,7 @@ from harness import claim_history, evidence, evidence_commands, machine_commands
 from harness.campaign import (
     Selection,
     SpecificationError,
+    choosing,
     workplace,
 )
 from harness.campaign import adopt as put_committed
@@ -113,14 +114,17 @@ def run(  # noqa: PLR0913
     results: options.Results = options.RESULTS,
     data: options.Data = None,
 ) -> None:
-    """Run a profile's missing cells; interrupt at any moment and run again."""
+    """Run a profile's missing cells; interrupt at any moment and run again.
+
+    What it tunes it tunes anew; the committed evidence chooses base rates where a profile or --cell leaves that out.
+    """
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
     _, failed = measured_or_exit(
         context.obj,
         selection,
         workplace(store, data, chosen_hardware(device, precision)),
         chosen_workers(workers, device),
-        evidence.committed(results),
+        choosing(context.obj, selection, evidence.committed(results)),
     )
     exit_if(failed)
 

@@ -36,8 +36,11 @@ def make_product(stage: Stage, place: Workplace, report: Report) -> None:
         place.store.write_product(key, lambda path: save(weights, path, shipped_facts))
         return
     outcome = _train(stage, corpus, place, report)
-    if not all(map(math.isfinite, outcome.losses)):
-        raise FloatingPointError(f"language model training diverged: losses {outcome.losses}; lower its base rate")
+    if not all(map(math.isfinite, (*outcome.losses, outcome.perplexity))):
+        raise FloatingPointError(
+            f"language model training diverged: losses {outcome.losses}, perplexity {outcome.perplexity}; lower the "
+            f"base rate of that stage in recipe {stage.recipe.name!r} (study/recipes.py)"
+        )
     facts = {
         "corpus": corpus.digest,
         "vocabulary": corpus.vocabulary_digest,

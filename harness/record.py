@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +88,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the cell itself took, without the stages it shares with others."""
+    """What the cell itself took, without the stages it shares with others; memory is the host's, on a GPU too."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -141,6 +142,10 @@ class InvalidRecord(ValueError):
     """A record that cannot be read; the message names the place and the fault."""
 
 
+class OtherSchema(InvalidRecord):
+    """A record that another version of this project wrote."""
+
+
 def to_json(record: Record) -> str:
     """The record as one line of JSON, without a line break."""
     return _RECORD.dump_json(record).decode()
@@ -150,17 +155,19 @@ def from_json(text: str, origin: str | Path) -> Record:
     """Parse and validate one record.
 
     Raises:
+        OtherSchema: when the text says that it is a record of another schema.
         InvalidRecord: when the text is not a record of this schema, its test error is not that of the items it says
             were right, or its validation error is not that of the last epoch; the message names ``origin``.
     """
     try:
         record: Record = _RECORD.validate_json(text)
     except ValidationError as error:
+        _check_schema(text, origin)
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole text"
         raise InvalidRecord(f"{origin}: not a valid record: {place}: {first['msg']}") from error
     if record.schema != SCHEMA:
-        raise InvalidRecord(f"{origin}: record schema {record.schema}, this version reads schema {SCHEMA}")
+        raise _other_schema(record.schema, origin)
     validation = record.result.validation.error
     last = record.result.epochs[-1].validation_error if record.result.epochs else validation
     if abs(validation - last) > ROUNDING:
@@ -174,6 +181,24 @@ def from_json(text: str, origin: str | Path) -> Record:
             f"{origin}: not a valid record: result.test.error is {test.error:g}, result.correct says {counted}"
         )
     return record
+
+
+def _check_schema(text: str, origin: str | Path) -> None:
+    """Raise OtherSchema where the text, which is no record of this schema, names another."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if isinstance(schema, int) and schema != SCHEMA:
+        raise _other_schema(schema, origin)
+
+
+def _other_schema(schema: int, origin: str | Path) -> OtherSchema:
+    return OtherSchema(
+        f"{origin}: record schema {schema}, this version reads schema {SCHEMA}; use the version that wrote it, or "
+        "another folder"
+    )
 
 
 def _right_items(result: Result) -> int | None:

@@ -26,9 +26,18 @@ def derive_seed(corpus: str, stage: Stage, repetition: int, purpose: Purpose) ->
 
 
 def classifier_seeds(corpus: str, repetition: int, crossing: int | None) -> dict[str, int]:
-    """All seeds of a repetition's classifier stage; ``crossing`` as in :class:`harness.specification.Recipe`."""
+    """All seeds of a repetition's classifier stage; ``crossing`` as in :class:`harness.specification.Recipe`.
+
+    Raises:
+        ValueError: for a repetition that is none of the crossed ones; it would share seeds with one of them.
+    """
     if crossing is None:
         return derive_seeds(corpus, "classifier", repetition)
+    if repetition >= crossing**2:
+        raise ValueError(
+            f"repetition {repetition} of a recipe that crosses {crossing} initialisations with as many orders; "
+            f"give its profile repetitions below {crossing**2}"
+        )
     initialisation, order = divmod(repetition, crossing)
     taken: dict[Purpose, int] = {
         "labels": CROSSED_REPETITION,

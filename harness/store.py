@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.atomic import StoreError, StoreFull, place, write_bytes
-from harness.record import InvalidRecord, Record, from_json, to_json
+from harness.record import InvalidRecord, OtherSchema, Record, from_json, to_json
 from harness.specification import cell_id
 
 __all__ = ["RecordExists", "Store", "StoreError", "StoreFull"]
@@ -85,12 +85,19 @@ class Store:
         """Move records that do not validate to ``broken/``, with a warning each, so that their cells run again.
 
         Returns the new paths. Also removes temporary files that a writer left behind when it died.
+
+        Raises:
+            OtherSchema: when a record is of another version of this project, which is none that is broken.
         """
         self._remove_leftovers()
         moved = []
         for cell in self._cells():
             try:
                 self.read_record(cell)
+            except OtherSchema:
+                raise
+            except FileNotFoundError:  # another run on this store was quicker
+                continue
             except ValueError as error:  # InvalidRecord, or a file name that no cell has
                 destination = self._free_broken_path(cell)
                 destination.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 
 from harness.environment import source_digest
@@ -76,9 +77,14 @@ def _shared_facts(stage: Stage, hardware: Hardware) -> dict[str, object]:
         "direction": stage.recipe.direction,
         "device": hardware.device.partition(":")[0],
         "precision": hardware.precision,
-        "versions": {name: version(name) for name in ("torch", "fastai", "numpy", "spacy")},
+        "versions": _versions(),
         "source": source_digest(),
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "fastai", "numpy", "spacy")}
 
 
 def parent_stage(cell: Cell) -> Stage | None:

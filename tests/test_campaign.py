@@ -240,3 +240,12 @@ def test_unknown_names_are_refused_with_the_nearest_and_all_valid_ones(
 ) -> None:
     with pytest.raises(UnknownNameError, match=message):
         planned(reference.world.study, selection, ())
+
+
+def test_committed_records_choose_base_rates_only_where_a_run_does_not_tune(reference: Reference) -> None:
+    study, records = reference.world.study, reference.place.store.records()
+    assert campaign.choosing(study, Selection("quick"), records) == records
+    assert campaign.choosing(study, Selection("full"), records) == ()
+    assert campaign.choosing(study, Selection("full", cells=("any",)), records) == records
+    with pytest.raises(UnknownNameError, match="unknown profile 'ful'"):
+        campaign.choosing(study, Selection("ful"), records)

@@ -153,6 +153,21 @@ def test_a_diverged_cell_is_recorded_as_such(world: Tiny, place: Workplace, impl
     assert place.store.read_record(record.cell) == record
 
 
+def test_a_last_step_that_spoils_the_weights_is_a_divergence_too(
+    world: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = scratch.fine_tune_classifier
+
+    def spoilt(job: ClassifierJob, report: Report) -> ClassifierOutcome:
+        outcome = original(job, report)
+        return replace(outcome, validation_logits=np.full_like(outcome.validation_logits, np.nan))
+
+    monkeypatch.setattr(scratch, "fine_tune_classifier", spoilt)
+    (record,) = afresh(world, tmp_path, world.cell(SCRATCH))
+    assert record.result.epochs[-1].training_loss is not None
+    assert record.result.outcome == "diverged"
+
+
 def test_a_class_that_a_word_gives_away_is_learnt(world: Tiny, place: Workplace) -> None:
     longer = replace(RECIPE, name="longer", classifier=replace(RECIPE.classifier, epochs=10))
     assert record_of(place, world.cell(SCRATCH, recipe=longer)).result.test.error <= 0.1

@@ -54,3 +54,9 @@ def test_a_crossing_takes_initialisation_from_one_repetition_and_order_from_anot
     seeds = classifier_seeds("trec6", 11, crossing=4)
     assert seeds == of[2] | {"order": of[3]["order"], "dropout": of[3]["dropout"], "labels": of[0]["labels"]}
     assert classifier_seeds("trec6", 11, crossing=None) == derive_seeds("trec6", "classifier", 11)
+
+
+def test_a_repetition_beyond_the_crossed_ones_is_refused_since_it_would_share_their_seeds() -> None:
+    classifier_seeds("trec6", 15, crossing=4)
+    with pytest.raises(ValueError, match=r"repetition 16 .* below 16"):
+        classifier_seeds("trec6", 16, crossing=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_record import a_record
 
-from harness.record import InvalidRecord, to_json
+from harness.record import SCHEMA, InvalidRecord, OtherSchema, to_json
 from harness.store import RecordExists, Store, StoreError, StoreFull
 
 
@@ -111,6 +112,29 @@ def test_what_is_set_aside_is_named_numbered_and_kept(store: Store, caplog: pyte
         assert aside.read_bytes() == content
         assert str(path) in caplog.text
         assert str(aside) in caplog.text
+
+
+@pytest.mark.parametrize("change", ['"schema":', '"unknown":1,"schema":'])
+def test_a_record_of_another_version_is_not_broken_and_stays_where_it_is(store: Store, change: str) -> None:
+    store.write_record(a_record())
+    path = store.record_path(a_record().cell)
+    other = path.read_text().replace(f'"schema":{SCHEMA}', f"{change}{SCHEMA + 1}")
+    path.write_text(other)
+    with pytest.raises(
+        OtherSchema, match=rf"^{re.escape(str(path))}: record schema {SCHEMA + 1}, .*use the version that wrote it"
+    ):
+        store.set_aside_broken()
+    assert path.read_text() == other
+
+
+def test_a_broken_record_that_another_run_has_moved_is_no_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write_record(a_record())
+
+    def moved(_store: Store, cell: str) -> None:
+        raise FileNotFoundError(cell)
+
+    monkeypatch.setattr(Store, "read_record", moved)
+    assert store.set_aside_broken() == ()
 
 
 def test_only_old_temporary_files_are_removed(store: Store) -> None:

@@ -34,7 +34,10 @@ class LanguageModelBatches:
         self.batch_size = batch_size
         self.row_length = (sum(map(len, documents)) - 1) // batch_size
         if self.row_length < 1:
-            raise ValueError(f"too little text for {batch_size} rows: {sum(map(len, documents))} tokens")
+            raise ValueError(
+                f"too little text for {batch_size} rows: {sum(map(len, documents))} tokens; give more text, or the "
+                "recipe's language model a smaller batch"
+            )
         self._order = list(range(len(documents)))
         self._random = None if seed is None else random.Random(seed)
 
