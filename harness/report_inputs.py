@@ -37,6 +37,7 @@ def report_inputs(
         history=claim_history.read(results / claim_history.FILE),
         products=read_products(MODELS),
         unshipped=study.unshipped,
+        headlines=study.headlines,
         language_models=language_model_evidence.read(results / language_model_evidence.FILE),
     )
 

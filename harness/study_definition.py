@@ -61,7 +61,11 @@ class OwnTexts:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that is asked; ``unshipped`` are the recipes of ``pretraining`` whose weights are not committed."""
+    """Everything that is asked.
+
+    ``unshipped`` are the recipes of ``pretraining`` whose weights are not committed; ``headlines`` names the claims
+    that the README tells of.
+    """
 
     datasets: Mapping[str, Dataset]
     arms: Mapping[str, Arm]
@@ -73,3 +77,4 @@ class Study:
     published: Published
     unshipped: frozenset[str] = frozenset()
     own: OwnTexts | None = None
+    headlines: frozenset[str] = frozenset()

@@ -6,7 +6,7 @@ from harness.command_line import main
 from harness.study_definition import Study
 from study.arms import ARMS
 from study.baselines import BASELINES
-from study.claims import CLAIMS
+from study.claims import CLAIMS, HEADLINES
 from study.datasets import DATASETS
 from study.own import OWN
 from study.pretraining import PRETRAINING, UNSHIPPED
@@ -25,6 +25,7 @@ STUDY = Study(
     published=PUBLISHED,
     unshipped=UNSHIPPED,
     own=OWN,
+    headlines=HEADLINES,
 )
 
 if __name__ == "__main__":

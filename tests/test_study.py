@@ -181,6 +181,10 @@ def test_every_claim_of_superiority_can_be_held_with_the_planned_pairs() -> None
     assert 0 < tests * smallest_sign_flip_p(len(STUDY.protocol.final_repetitions)) <= 0.05
 
 
+def test_the_readme_tells_of_claims_that_there_are_and_not_of_all() -> None:
+    assert STUDY.headlines < {claim.name for claim in STUDY.claims}
+
+
 def test_an_arm_that_a_profile_has_is_selected_with_its_own_decays_and_another_takes_those_of_the_profile() -> None:
     def selected(profile: str, arm: str) -> set[tuple[str, float]]:
         selection = Selection(profile, datasets=("trec6",), arms=(arm,))

@@ -10,7 +10,7 @@ from report.synthetic import RECIPE, cell, make_record
 
 from harness.claims import Protocol
 from harness.report.summaries import summarise
-from harness.report.variance import spreads, variance_table
+from harness.report.variance import spreads, variance_numbers, variance_table
 from harness.sides import gather
 from harness.variance import components, crossed_errors
 
@@ -88,3 +88,4 @@ def test_the_table_sets_them_beside_the_ordinary_repetitions_of_the_same_cell():
     assert spread.all_seeds == pytest.approx(np.std([0.20, 0.21, 0.22, 0.23], ddof=1))
     (row,) = variance_table([spread], {}).rows
     assert row[-7:] == ("2.00", "<0.001", "0.00", "1.000", "0.00", "2.00", "1.29")
+    assert variance_numbers([spread]) == {"variance/rows": 1, "variance/sources": 2, "variance/shown": 1}

@@ -9,9 +9,10 @@ import numpy as np
 
 from harness.evidence import AGAIN, EvidenceError, natural_key
 from harness.record import Record
-from harness.report.tables import Column, Table, bracketed, p_value, percent, points
+from harness.report.tables import ABSENT, Column, Table, Value, bracketed, p_value, percent, points
 from harness.specification import Cell, cell_id
 from harness.statistics import Interval, equivalence, mean_interval
+from harness.verdicts import SIGNIFICANCE
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,20 @@ def again_table(rows: Sequence[Again], titles: Mapping[str, str], margin: float)
         "code was the same as well."
     )
     return Table(caption, columns, tuple(_row(row, titles) for row in rows))
+
+
+def again_numbers(rows: Sequence[Again]) -> dict[str, Value]:
+    """Count cells, and the conditions whose mean is shown to have moved less than the margin; tell what moved most."""
+    found: dict[str, Value] = {
+        "again/conditions": len(rows),
+        "again/same-code": sum(row.condition.same_code for row in rows),
+        "again/within": sum(row.p is not None and row.p <= SIGNIFICANCE for row in rows),
+        "again/largest-mean": percent(max((abs(row.mean) for row in rows), default=None)),
+        "again/largest": percent(max((row.largest for row in rows), default=None)),
+    }
+    if not rows:
+        found |= dict.fromkeys(found, ABSENT)
+    return found | {"again/cells": sum(row.pairs for row in rows)}
 
 
 def _compare(condition: Condition, pairs: Sequence[tuple[Record, Record]], margin: float) -> Again:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from harness.claim_history import Ages
 from harness.claims import Place, Verdict
@@ -11,24 +11,28 @@ from harness.report.marks import EDGE, MIXED, TIE
 from harness.report.tables import ABSENT, Column, Table, bracketed, points
 
 OLDER = "∗"  # not all of a verdict's records are known to be younger than its claim
-Judged = tuple[Verdict, Ages, str]  # and its marks
+Judged = tuple[Verdict, Ages, str]  # with the ages of its records, and its marks
 
 
-def at_a_glance(
-    verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], marks: Sequence[str]
-) -> Table:
+def apart(judged: Sequence[Judged], recipes: Collection[str]) -> tuple[Sequence[Judged], Sequence[Judged]]:
+    """Part the verdicts about other recipes from those about ``recipes``; where the former lack data, all are first."""
+    others = [one for one in judged if one[0].recipe not in recipes]
+    if all(verdict.outcome == "no data" for verdict, *_ in others):
+        return judged, ()
+    return others, [one for one in judged if one[0].recipe in recipes]
+
+
+def at_a_glance(judged: Sequence[Judged], titles: Mapping[str, str]) -> Table:
     """Build one row for each claim, with its verdicts by collection.
-
-    ``aged`` has the ages of each verdict's records, ``marks`` its marks.
 
     Claims of one sentence, each about data sets of its own, share a row. A column is headed by the data set and recipe
     that most verdicts of the collection are about; verdicts about others name theirs.
     """
+    verdicts = [verdict for verdict, *_ in judged]
     collections = collections_of(
         {verdict.dataset: titles.get(verdict.dataset, verdict.dataset) for verdict in verdicts}
     )
     main = {head: _main_place(verdicts, collections, head) for head in sorted(set(collections.values()))}
-    judged = list(zip(verdicts, aged, marks, strict=True))
     rows = []
     for sentence in dict.fromkeys(verdict.claim.sentence for verdict in verdicts):
         own = [one for one in judged if one[0].claim.sentence == sentence]
@@ -38,9 +42,9 @@ def at_a_glance(
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
         "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
-        "or not higher is claimed, the interval is a 90 % t interval; to fail takes a wider one, of 95 % over all "
-        "contrasts. Of several contrasts that which speaks least for the claim is told, with an interval that is not "
-        "adjusted. "
+        "or not higher is claimed, the interval is a 90 % t interval; whether a claim failed is decided by a 95 % t "
+        "interval (over all contrasts), which is not shown. Of several contrasts that which speaks least for the claim "
+        "is told, with an interval that is not adjusted. "
         f"{OLDER}: not all records are known to be younger than the claim as it is now. {EDGE}: a side whose decay the "
         f"claim names was judged at a base rate on the edge of the grid. {TIE}: at one that a tie in validation error "
         f"chose. {MIXED}: its runs, tuning included, were not all made in one precision of matrix products. {ABSENT}: "

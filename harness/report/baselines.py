@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
 from harness.report.summaries import Summary
-from harness.report.tables import Column, Table, Value, bracketed, percent
+from harness.report.tables import ABSENT, Column, Table, Value, bracketed, percent
 from harness.statistics import mean_interval
 
 
@@ -45,23 +45,41 @@ def _row(record: BaselineRecord) -> tuple[str, ...]:
 
 
 def baseline_numbers(baselines: Sequence[BaselineRecord], summaries: Sequence[Summary]) -> dict[str, Value]:
-    """For each data set with both the linear model and the fine-tuned family with the lowest mean test error."""
+    """For each data set with both, the linear model and the fine-tuned family with the lowest mean test errors.
+
+    The lowest of families that start from random weights is told beside them, where there are any.
+    """
     best: dict[str, tuple[float, BaselineRecord]] = {}
-    fine_tuned = {summary.family.dataset for summary in summaries if summary.finals}
-    for record in (record for record in baselines if record.dataset.name in fine_tuned):
-        error = float(np.mean([run.test_error for run in record.runs]))
-        best[record.dataset.name] = min(best.get(record.dataset.name, (error, record)), (error, record), key=_error)
+    measured = [summary for summary in summaries if summary.finals]
+    for record in baselines:
+        if any(summary.family.dataset == record.dataset.name for summary in measured):
+            error = float(np.mean([run.test_error for run in record.runs]))
+            best[record.dataset.name] = min(best.get(record.dataset.name, (error, record)), (error, record), key=_error)
     found: dict[str, Value] = {"baselines": tuple(f"baseline/{name}" for name in best)}
+    beside_scratch = []
     for name, (error, record) in best.items():
-        lowest = min(s.test_error for s in summaries if s.family.dataset == name and s.test_error is not None)
+        rows = [summary for summary in measured if summary.family.dataset == name]
+        lowest, scratch = min(rows, key=_test_error), min(filter(_is_scratch, rows), key=_test_error, default=None)
         found |= {
             f"baseline/{name}/title": record.dataset.title,
             f"baseline/{name}/model": record.baseline.title,
             f"baseline/{name}/error": percent(error),
-            f"baseline/{name}/fine-tuned": percent(lowest),
-            f"baseline/{name}/linear-lower": int(error < lowest),
+            f"baseline/{name}/scratch": percent(scratch.test_error if scratch else None),
+            f"baseline/{name}/fine-tuned": percent(lowest.test_error),
+            f"baseline/{name}/family": f"{lowest.family.arm}, {lowest.family.decay:g}",
+            f"baseline/{name}/linear-lower": int(error < _test_error(lowest)),
         }
-    return found
+        beside_scratch += [error < _test_error(scratch)] if scratch else []
+    counts = {"baselines/scratch": len(beside_scratch), "baselines/scratch-higher": sum(beside_scratch)}
+    return found | (counts if best else dict.fromkeys(counts, ABSENT))
+
+
+def _test_error(summary: Summary) -> float:
+    return summary.test_error or 0.0
+
+
+def _is_scratch(summary: Summary) -> bool:
+    return summary.finals[0].specification.arm.start == "random"
 
 
 def _error(best: tuple[float, BaselineRecord]) -> float:

@@ -27,6 +27,7 @@ from harness.report.appearance import (
     shade,
     shared_legend,
 )
+from harness.report.marks import rate_marks
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, datasets_of, implementations_of
 
 _OFFSET = 1.035  # shifts the implementations apart on the decay axis, so that their intervals do not overlap
@@ -132,9 +133,19 @@ def displacement(summaries: Sequence[Summary]) -> Figure | None:
 def _sweep_panel(axes: Axes, summaries: Sequence[Summary]) -> None:
     for index, implementation in enumerate(implementations_of(summaries)):
         rows = [summary for summary in summaries if summary.family.implementation == implementation]
+        doubtful = [summary for summary in rows if rate_marks(summary)]
+        axes.plot(
+            [_beside(summary.family.decay, index) for summary in doubtful],
+            [100 * (summary.test_error or 0.0) for summary in doubtful],
+            color=SERIES[index],
+            marker=MARKERS[index],
+            markerfacecolor="white",
+            linestyle="none",
+            zorder=3,
+        )
         error_bars(
             axes,
-            [summary.family.decay * (_OFFSET if index else 1 / _OFFSET) for summary in rows],
+            [_beside(summary.family.decay, index) for summary in rows],
             [(summary.test_error or 0.0, summary.interval) for summary in rows],
             {
                 "color": SERIES[index],
@@ -145,7 +156,7 @@ def _sweep_panel(axes: Axes, summaries: Sequence[Summary]) -> None:
         )
         best = min(rows, key=lambda summary: summary.test_error or 0.0)
         axes.plot(
-            best.family.decay * (_OFFSET if index else 1 / _OFFSET),
+            _beside(best.family.decay, index),
             100 * (best.test_error or 0.0),
             marker="o",
             markersize=9,
@@ -154,6 +165,11 @@ def _sweep_panel(axes: Axes, summaries: Sequence[Summary]) -> None:
             color=SERIES[index],
         )
     decay_axis(axes, sorted({summary.family.decay for summary in summaries}))
+
+
+def _beside(decay: float, index: int) -> float:
+    """Where the second implementation's points stand beside those of the first."""
+    return decay * (_OFFSET if index else 1 / _OFFSET)
 
 
 def _curve(axes: Axes, summary: Summary, value: Callable[[Epoch], float | None]) -> None:

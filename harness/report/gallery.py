@@ -147,7 +147,7 @@ def _comparing_plates(
             "error-against-decay",
             f"Test error against decay, arm {arm}, each at the base rate that validation data chose. Points are means "
             "over the final seeds, bars 95 % t intervals; a ring marks the lowest mean, the dotted line the uniform "
-            "rate.",
+            "rate. Hollow points: the base rate lies on the edge of the grid, or was chosen by a tie.",
             figures.error_against_decay(swept, titles),
             "final repetitions",
         ),

@@ -1,8 +1,9 @@
 """What decay 2.6 changes at other base rates that validation data cannot tell from the chosen ones.
 
 A rate is *near* when its mean validation error exceeds the lowest by no more than one standard error of the lowest,
-which is the binomial one of the validation set's size (Breiman et al. 1984, section 3.4.3: the rule of one standard
-error). All such rates are as good a choice as the one that was made.
+which is the binomial one of the validation set's size (after the rule of one standard error, Breiman et al. 1984,
+section 3.4.3). That tells how far apart two such means lie beside what the documents contribute; a comparison on the
+same documents could tell some of these rates apart.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.claims import Family, Protocol, paired_errors
+from harness.claims import Family, Protocol, best_rates, paired_errors
 from harness.record import Record
 from harness.report.marks import NOTE, joined_marks, rate_marks
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, finals_by_rate, find, swept_arm
@@ -26,7 +27,8 @@ class NearRates:
     """The near rates of decays 1 and 2.6 of an arm, ``family`` being that of 2.6, and of how many each was chosen.
 
     ``differences`` are of mean test error (fractions), 2.6 minus 1 and paired, for each pair of near rates, at 1 and at
-    2.6, at which both ran all final repetitions; ``chosen`` is the pair that tuning chose, ``marks`` are those of it.
+    2.6, at which both ran all final repetitions; ``chosen`` is the pair that tuning chose, ``marks`` are those of it,
+    and ``tied`` are the other pairs among ``differences`` whose rates have the same validation errors.
     """
 
     family: Family
@@ -36,6 +38,7 @@ class NearRates:
     differences: Mapping[tuple[float, float], float]
     chosen: tuple[float, float]
     marks: str
+    tied: tuple[tuple[float, float], ...]
 
     @property
     def lower(self) -> int:
@@ -46,6 +49,11 @@ class NearRates:
     def own(self) -> float:
         """The difference at the rates that were chosen."""
         return self.differences[self.chosen]
+
+    @property
+    def as_high(self) -> int:
+        """In how many pairs, that of the chosen rates included, the difference is as high as there."""
+        return sum(difference >= self.own for difference in self.differences.values())
 
 
 def near(summary: Summary) -> tuple[float, ...]:
@@ -85,10 +93,11 @@ def near_rates_table(found: Iterable[NearRates], titles: Mapping[str, str]) -> T
         Column("2.6 lower in", numeric=True),
     )
     caption = (
-        "Base rates that validation data cannot tell from the chosen one: their mean validation error over the tuning "
-        "repetitions is within one standard error, by the size of the validation set, of the lowest. The difference in "
-        "mean test error between decays 2.6 and 1 in points, at the chosen rates, and the lowest and highest of all "
-        f"pairs of such rates at which both ran all final repetitions, and in how many of them 2.6 is the lower. {NOTE}"
+        "Base rates near the chosen one: their mean validation error over the tuning repetitions is within one "
+        "binomial standard error, by the size of the validation set, of the lowest. The difference in mean test error "
+        "between decays 2.6 and 1 in points, at the chosen rates, and the lowest and highest of all pairs of near "
+        "rates at which both ran all final repetitions, and in how many of them 2.6 is the lower; pairs share runs. "
+        f"{NOTE}"
     )
     return Table(caption, columns, tuple(_row(one, titles) for one in found))
 
@@ -110,12 +119,16 @@ def near_rate_numbers(found: Sequence[NearRates], titles: Mapping[str, str]) -> 
                 f"{key}/lowest": points(min(one.differences.values())),
                 f"{key}/highest": points(max(one.differences.values())),
                 f"{key}/lower": one.lower,
+                f"{key}/as-high": one.as_high,
+                f"{key}/tied": tuple(points(one.differences[pair]) for pair in one.tied),
             }
     return numbers | {"near": tuple(keys), "near/rows": len(found)}
 
 
 def _near_rates(uniform: Summary, discriminative: Summary, finals: Finals) -> NearRates:
     family, at_1, at_26 = discriminative.family, near(uniform), near(discriminative)
+    best_1, best_26 = (best_rates(dict(zip(one.tried, one.tuning, strict=True))) for one in (uniform, discriminative))
+    chosen = (uniform.rate or 0.0, discriminative.rate or 0.0)
     differences = {}
     for low in at_1:
         for high in at_26:
@@ -128,8 +141,9 @@ def _near_rates(uniform: Summary, discriminative: Summary, finals: Finals) -> Ne
         discriminative=at_26,
         tried=len(uniform.tried),
         differences=differences,
-        chosen=(uniform.rate or 0.0, discriminative.rate or 0.0),
+        chosen=chosen,
         marks=joined_marks(rate_marks(uniform), rate_marks(discriminative)),
+        tied=tuple(pair for pair in differences if pair != chosen and pair[0] in best_1 and pair[1] in best_26),
     )
 
 

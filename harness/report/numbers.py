@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.claims import Protocol, Verdict
 from harness.record import Record
+from harness.report.again import again_numbers, repeated_cells
 from harness.report.at_a_glance import collections_of
 from harness.report.baselines import baseline_numbers
 from harness.report.beside_published import Kept, Repeated
@@ -22,23 +23,24 @@ from harness.report.language_models import language_model_numbers
 from harness.report.listings import commit_text
 from harness.report.near_rates import near_rate_numbers
 from harness.report.page import ReportInputs
+from harness.report.pretraining import pretraining_numbers
 from harness.report.same_rates import same_rates_table
-from harness.report.summaries import Summary
+from harness.report.summaries import Summary, without_shipped_model
 from harness.report.sweeps import sweep_numbers, tuning_numbers
 from harness.report.tables import ABSENT, Value, p_value, percent
 from harness.report.tuning_budget import choice_numbers
+from harness.report.variance import spreads, variance_numbers
 from harness.report.verdict_numbers import age_numbers, verdict_numbers
 from harness.sample_size import MOST_PAIRS, POWER
 from harness.specification import Recipe, ShippedModel
 from harness.statistics import RESAMPLES, expanded_level, smallest_sign_flip_p
-from harness.variance import crossed_errors
 from harness.verdicts import SIGNIFICANCE, largest_family
 
 
 def numbers(inputs: ReportInputs) -> dict[str, Value]:
     """Map names to texts, counts and lists of names, sorted by name; errors are in percent, differences in points."""
     records, protocol, summaries, verdicts = inputs.records, inputs.protocol, inputs.summaries, inputs.verdicts
-    unshipped = _without_shipped_model(records)
+    unshipped = without_shipped_model(records)
     found = (
         _study_numbers(summaries, records, protocol)
         | _environment_numbers(records)
@@ -52,9 +54,10 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | tuning_numbers(records, protocol)
         | baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
-        | {"again/cells": sum(map(len, inputs.again.values())), "variance/rows": len(crossed_errors(records))}
+        | again_numbers(repeated_cells(inputs.again, records, protocol.margin))
+        | variance_numbers(spreads(records, summaries))
         | choice_numbers(inputs.choices, protocol, inputs.titles)
-        | {"pretraining/rows": len(inputs.starts)}
+        | pretraining_numbers(inputs.starts)
         | language_model_numbers(inputs.language_model_groups)
         | {"same-rates/rows": len(same_rates_table((), summaries, protocol, {}).rows)}
     )
@@ -113,12 +116,6 @@ def _grids(summaries: Iterable[Summary]) -> str:
     for recipe, tried in sorted(rates.items()):
         recipes.setdefault((min(tried), max(tried)), []).append(recipe)
     return " and ".join(f"{low:g} to {high:g} ({', '.join(names)})" for (low, high), names in sorted(recipes.items()))
-
-
-def _without_shipped_model(records: Iterable[Record]) -> frozenset[str]:
-    """The recipes in ``records`` that start from no shipped language model, by name."""
-    recipes = (record.specification.recipe for record in records)
-    return frozenset(recipe.name for recipe in recipes if not isinstance(recipe.general, ShippedModel))
 
 
 def _environment_numbers(records: Iterable[Record]) -> dict[str, Value]:

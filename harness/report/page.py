@@ -24,7 +24,7 @@ from harness.published import Published
 from harness.record import Record
 from harness.report.again import again_table, repeated_cells
 from harness.report.appearance import png_bytes, svg_bytes
-from harness.report.at_a_glance import at_a_glance
+from harness.report.at_a_glance import Judged, apart, at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
 from harness.report.gallery import Plate, gallery
@@ -46,7 +46,7 @@ from harness.report.origins import address, commands
 from harness.report.pretraining import Product, Start, pretraining_table, starts, tokens_table
 from harness.report.robustness import areas_table
 from harness.report.same_rates import same_rates_table
-from harness.report.summaries import Summary, summarise
+from harness.report.summaries import Summary, summarise, without_shipped_model
 from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
 from harness.report.tuning_budget import Choices, Grid, grids, tuning_budget_table, tuning_choices
 from harness.report.variance import spreads, variance_table
@@ -65,8 +65,8 @@ class ReportInputs:
     By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
     of records of the same cells, measured in another precision or elsewhere. ``products`` are the general language
     models, by digest, and ``unshipped`` those that have to be trained first, by name; ``language_models`` what became
-    of them on the data sets' texts. What follows from all this is found once, when it is first asked for; a figure is
-    laid out when it is first saved, and not changed after that.
+    of them on the data sets' texts; ``headlines`` names the claims that the README tells of. What follows from all this
+    is found once, when it is first asked for; a figure is laid out when it is first saved, and not changed after that.
     """
 
     records: tuple[Record, ...]
@@ -86,6 +86,7 @@ class ReportInputs:
     unshipped: frozenset[str] = frozenset()
     language_models: tuple[LanguageModelRecord, ...] = ()
     title: str = "Discriminative fine-tuning: a reproducibility study"
+    headlines: frozenset[str] = frozenset()
 
     @cached_property
     def summaries(self) -> tuple[Summary, ...]:
@@ -117,8 +118,13 @@ class ReportInputs:
         return tuple(verdict_marks(verdict, marked, records) for verdict, records in pairs)
 
     @cached_property
+    def judged(self) -> tuple[Judged, ...]:
+        """The verdicts with the ages of their records and their marks."""
+        return tuple(zip(self.verdicts, self.ages, self.marks, strict=True))
+
+    @cached_property
     def near_rates(self) -> tuple[NearRates, ...]:
-        """What decay 2.6 changes at other rates that validation data cannot tell from the chosen ones."""
+        """What decay 2.6 changes at other rates that did nearly as well on validation data."""
         return near_rates(self.summaries, self.records, self.protocol)
 
     @cached_property
@@ -182,8 +188,10 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
     """Build the tables that are files as well, by file name."""
     titles, planned = inputs.titles, len(inputs.protocol.final_repetitions)
     margin, summaries, verdicts = inputs.protocol.margin, inputs.summaries, inputs.verdicts
+    first, own_text = apart(inputs.judged, without_shipped_model(inputs.records))
     return {
-        "at-a-glance": at_a_glance(verdicts, inputs.ages, titles, inputs.marks),
+        "at-a-glance": at_a_glance(first, titles),
+        "at-a-glance-own-text": at_a_glance(own_text, titles),
         "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),

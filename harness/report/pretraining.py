@@ -29,6 +29,7 @@ from harness.report.tables import (
     ABSENT,
     Column,
     Table,
+    Value,
     bracketed,
     difference_text,
     percent,
@@ -113,6 +114,12 @@ def pretraining_table(found: Iterable[Start], titles: Mapping[str, str]) -> Tabl
         f"percentage points, paired by seed, with BCa intervals that are not adjusted for their number. {NOTE}"
     )
     return Table(caption, columns, tuple(_row(start, titles) for start in found))
+
+
+def pretraining_numbers(found: Sequence[Start]) -> dict[str, Value]:
+    """Count the rows of the table, and tell the most tokens, in millions, that any of its language models read."""
+    tokens = max((start.product.tokens for start in found), default=None)
+    return {"pretraining/rows": len(found), "pretraining/tokens": ABSENT if tokens is None else f"{tokens / 1e6:.1f}"}
 
 
 def _curves(found: Iterable[Start]) -> dict[tuple[str, str, Recipe], list[Start]]:

@@ -1,4 +1,4 @@
-"""The part of the README that is generated: the verdicts at a glance, and one figure of the paper.
+"""The part of the README that is generated: the main verdicts, what base rates do to them, and one of the figures.
 
 It stands between two comments. Everything else in the file is prose, and stays as it is.
 """
@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.report.at_a_glance import at_a_glance
+from harness.claims import Family
+from harness.report.at_a_glance import apart, at_a_glance
 from harness.report.faults import ReadmeError
 from harness.report.page import ReportInputs
-from harness.report.tables import Table, to_markdown
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, find, swept_arm, without_shipped_model
+from harness.report.tables import Table, points, rate_text, to_markdown
 
 README = "README.md"
 START, END = "<!-- verdicts -->", "<!-- end of verdicts -->"
@@ -54,10 +56,12 @@ def with_part(text: str, part: str, path: Path) -> str:
 
 def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> str:
     """Write the part as Markdown, with addresses that begin with the name of the folder ``paper``."""
-    table = at_a_glance(inputs.verdicts, inputs.ages, inputs.titles, inputs.marks)
-    measured = any(verdict.outcome != "no data" for verdict in inputs.verdicts)
-    blocks = [to_markdown(_marked(table)).rstrip("\n") if measured else "", _the_rest(inputs, paper)]
-    return "\n\n".join(block for block in (*blocks, _image(files, paper)) if block)
+    told = [one for one in inputs.judged if not inputs.headlines or one[0].claim.name in inputs.headlines]
+    first, _ = apart(told, without_shipped_model(inputs.records))
+    measured = any(verdict.outcome != "no data" for verdict, *_ in first)
+    table = to_markdown(_marked(at_a_glance(first, inputs.titles))).rstrip("\n") if measured else ""
+    blocks = (table, _the_rest(inputs, paper), _near(inputs, paper), _tuned(inputs), _image(files, paper))
+    return "\n\n".join(filter(None, blocks))
 
 
 def _marked(table: Table) -> Table:
@@ -67,10 +71,50 @@ def _marked(table: Table) -> Table:
 
 
 def _the_rest(inputs: ReportInputs, paper: str) -> str:
-    """Count the verdicts without data, and say where the whole table is."""
+    """Count the verdicts without data, and say where the others are."""
     absent = sum(verdict.outcome == "no data" for verdict in inputs.verdicts)
-    whole = f"[{paper}/tables/verdicts.md]({paper}/tables/verdicts.md)"
-    return f"No data yet in {absent} of {len(inputs.verdicts)} pairs of claim and data set. All details: {whole}."
+    return (
+        f"All claims: {_link(paper, 'at-a-glance')}, from models of the data set's own text alone: "
+        f"{_link(paper, 'at-a-glance-own-text')}, with all details: {_link(paper, 'verdicts')}. No data yet in "
+        f"{absent} of {len(inputs.verdicts)} pairs of claim and data set."
+    )
+
+
+def _link(paper: str, table: str) -> str:
+    return f"[{table}]({paper}/tables/{table}.md)"
+
+
+def _near(inputs: ReportInputs, paper: str) -> str:
+    """Tell what the main contrast is at other base rates, where it was run at some."""
+    found = [one for one in inputs.near_rates if len(one.differences) > 1]
+    lines = [
+        f"- {_place(one.family, inputs)}: {points(min(one.differences.values()))} to "
+        f"{points(max(one.differences.values()))} points, lower at {one.lower} of {len(one.differences)} pairs; "
+        f"{points(one.own)}{one.marks} at the chosen one"
+        for one in found
+    ]
+    head = (
+        "**What the choice of base rates is worth.** A verdict is about the rates that tuning chose. At pairs of rates "
+        f"that did nearly as well on validation data ({_link(paper, 'near-rates')}) decay 2.6 changes the test error by"
+    )
+    return "\n".join((head, "", *lines)) if lines else ""
+
+
+def _tuned(inputs: ReportInputs) -> str:
+    """Tell the tuned base rates of the main contrast, from a shipped model."""
+    own_text, arm = without_shipped_model(inputs.records), swept_arm(inputs.summaries)
+    chosen = []
+    for summary in inputs.summaries:
+        family, uniform = summary.family, find(inputs.summaries, replace(summary.family, decay=UNIFORM))
+        swept = family.arm == arm and family.recipe not in own_text and len(summary.tried) > 1
+        if swept and family.decay == DISCRIMINATIVE and uniform is not None and uniform.rate and summary.rate:
+            chosen.append(f"- {_place(family, inputs)}: {rate_text(uniform)} and {rate_text(summary)}")
+    head = "**Tuned base rates, uniform and at decay 2.6.** Tune the rate again when you change the decay."
+    return "\n".join((head, "", *chosen)) if chosen else ""
+
+
+def _place(family: Family, inputs: ReportInputs) -> str:
+    return f"{inputs.titles.get(family.dataset, family.dataset)} ({family.recipe}, {family.implementation})"
 
 
 def _image(files: Iterable[str], paper: str) -> str:

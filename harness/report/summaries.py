@@ -19,7 +19,7 @@ from harness.claims import (
 )
 from harness.evidence import natural_key
 from harness.record import Record
-from harness.specification import Implementation
+from harness.specification import Implementation, ShippedModel
 from harness.statistics import Interval, PairedDifference, mean_interval, paired_difference
 
 UNIFORM, DISCRIMINATIVE = 1.0, 2.6  # the decays of the two ways that the paper compares
@@ -48,6 +48,12 @@ class Summary:
     validation_error: float | None
     diverged: int
     cells: int
+
+
+def without_shipped_model(records: Iterable[Record]) -> frozenset[str]:
+    """The recipes in ``records`` that start from no shipped language model, by name."""
+    recipes = (record.specification.recipe for record in records)
+    return frozenset(recipe.name for recipe in recipes if not isinstance(recipe.general, ShippedModel))
 
 
 def summarise(records: Iterable[Record], protocol: Protocol) -> tuple[Summary, ...]:

@@ -41,11 +41,13 @@ def sweep_numbers(summaries: Sequence[Summary], unshipped: Collection[str]) -> d
 
 def _shipped_numbers(sweeps: Mapping[str, Sequence[Summary]]) -> dict[str, Value]:
     most = max(map(len, sweeps.values()), default=0)
-    contrasts = [contrast for contrast in map(_contrast, sweeps.values()) if contrast]
+    contrasted = [rows for rows in sweeps.values() if _contrast(rows)]
+    contrasts = [_contrast(rows) for rows in contrasted]
     return {
         "sweeps/whole": tuple(key for key, rows in sweeps.items() if len(rows) == most > 2),
         "sweeps/whole/decays": most if most > 2 else ABSENT,
         "sweeps/contrasts": len(contrasts),
+        "sweeps/contrasts/datasets": len({rows[0].family.dataset for rows in contrasted}),
         "sweeps/contrasts/test": sum(test < 0 for test, _ in contrasts),
         "sweeps/contrasts/validation": sum(validation < 0 for _, validation in contrasts),
         "sweeps/contrasts/apart": sum(test * validation < 0 for test, validation in contrasts),

@@ -9,9 +9,10 @@ import numpy as np
 
 from harness.record import Record
 from harness.report.summaries import Summary
-from harness.report.tables import Column, Table, p_value, percent
+from harness.report.tables import ABSENT, Column, Table, Value, p_value, percent
 from harness.specification import Cell
 from harness.variance import Components, components, crossed_errors
+from harness.verdicts import SIGNIFICANCE
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,16 @@ def variance_table(found: Sequence[Spread], titles: Mapping[str, str]) -> Table:
         "arm, in which labels and language model differ as well."
     )
     return Table(caption, columns, tuple(_row(row, titles) for row in found))
+
+
+def variance_numbers(found: Sequence[Spread]) -> dict[str, Value]:
+    """Count the crossed families, and the sources of which an F test shows that they contribute something."""
+    ps = [p for row in found for p in (row.components.p_initialisation, row.components.p_order)]
+    return {
+        "variance/rows": len(found),
+        "variance/sources": len(ps) or ABSENT,
+        "variance/shown": sum(p <= SIGNIFICANCE for p in ps) if ps else ABSENT,
+    }
 
 
 def _all_seeds(crossed: Cell, summaries: Sequence[Summary]) -> float | None:

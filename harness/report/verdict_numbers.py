@@ -14,6 +14,7 @@ from harness.report.tables import ABSENT, Value, bracketed, p_value, points
 from harness.statistics import Interval
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+MOVEMENT = "movement"  # what the measures of claims about movement begin with
 
 
 def verdict_numbers(
@@ -27,6 +28,9 @@ def verdict_numbers(
     claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
     counts = Counter(verdict.outcome for verdict in verdicts)
     found: dict[str, Value] = {f"outcomes/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
+    found["outcomes/held/movement"] = sum(
+        verdict.outcome == "held" and _measured(verdict.claim).startswith(MOVEMENT) for verdict in verdicts
+    )
     primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
     found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
     agreement = Counter(verdict.outcome for verdict in verdicts if verdict.claim.question in (AGREEMENT, RANKING))

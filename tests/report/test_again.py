@@ -8,7 +8,7 @@ import pytest
 from report.synthetic import cell, make_record
 
 from harness.evidence import AGAIN, EvidenceError, export, load_again
-from harness.report.again import again_table, repeated_cells
+from harness.report.again import again_numbers, again_table, repeated_cells
 
 MARGIN = 0.005
 
@@ -40,6 +40,20 @@ def test_identical_cells_are_counted():
     repeated = [*repeats([0.20, 0.22]), *repeats([0.2, 0.2, 0.3])[2:]]
     (row,) = repeated_cells({"again": repeated}, committed, MARGIN)
     assert (row.pairs, row.identical) == (3, 2)
+
+
+def test_what_moved_most_and_what_is_within_the_margin_is_told_of_all_conditions():
+    committed = [*finals([0.20, 0.22, 0.24, 0.26]), *finals([0.5, 0.5, 0.5], decay=1.0)]
+    repeated = [*repeats([0.201, 0.219, 0.24, 0.261]), *repeats([0.52, 0.46, 0.47], decay=1.0)]
+    assert again_numbers(repeated_cells({"again": repeated}, committed, MARGIN)) == {
+        "again/cells": 7,
+        "again/conditions": 2,
+        "again/same-code": 2,
+        "again/within": 1,
+        "again/largest-mean": "1.67",
+        "again/largest": "4.00",
+    }
+    assert again_numbers(())["again/largest"] == "–"
 
 
 def test_one_pair_says_nothing_of_the_margin():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from harness.claim_history import Ages
 from harness.claims import Claim, Selector, Verdict
-from harness.report.at_a_glance import at_a_glance
+from harness.report.at_a_glance import apart, at_a_glance
 
 SIDE = Selector("torch", "full+stlr", 2.6)
 CLAIM = Claim("better", "It is better.", "superior", SIDE, replace(SIDE, decay=1.0), 0.005)
@@ -33,10 +33,7 @@ def verdict(dataset, recipe="big", outcome="held", claim=CLAIM):
 
 
 def table(*judged):
-    verdicts, aged = ([pair[side] for pair in judged] for side in (0, 1))
-    return at_a_glance(
-        verdicts, aged, TITLES, ["†" if (v.dataset, v.recipe) == ("rt", "big") else "" for v in verdicts]
-    )
+    return at_a_glance([(v, aged, "†" if (v.dataset, v.recipe) == ("rt", "big") else "") for v, aged in judged], TITLES)
 
 
 def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts_are_about():
@@ -77,9 +74,17 @@ def test_claims_of_one_sentence_share_a_row():
 
 
 def test_a_collection_ends_with_a_word_and_no_verdict_is_without_the_name_of_its_place():
-    plain = at_a_glance([verdict("rt"), verdict("rte"), verdict("rt", "small")], [YOUNG] * 3, {}, [""] * 3)
+    plain = at_a_glance([(one, YOUNG, "") for one in (verdict("rt"), verdict("rte"), verdict("rt", "small"))], {})
     assert [column.heading for column in plain.columns] == ["Claim", "rt (big)", "rte (big)"]
-    both = at_a_glance(
-        [verdict("rt"), verdict("rt", claim=OTHER), verdict("rt-50")], [YOUNG] * 3, {"rt-50": "rt"}, [""] * 3
-    )
+    judged = [(one, YOUNG, "") for one in (verdict("rt"), verdict("rt", claim=OTHER), verdict("rt-50"))]
+    both = at_a_glance(judged, {"rt-50": "rt"})
     assert "; rt: held" in both.rows[0][1]
+
+
+def test_verdicts_about_some_recipes_are_told_apart_unless_no_others_have_data():
+    big, small = (verdict("rt"), YOUNG, ""), (verdict("rt", "small"), OLD, "")
+    empty = (verdict("rt", outcome="no data"), YOUNG, "")
+    assert apart([empty, small], {"small"}) == ([empty, small], ())
+    assert apart([big, small], {"small"}) == ([big], [small])
+    assert apart([small], {"small"}) == ([small], ())
+    assert apart([big], {"small"}) == ([big], [])

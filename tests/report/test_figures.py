@@ -39,6 +39,16 @@ def test_a_ring_marks_the_lowest_mean_of_each_implementation():
     assert sorted(float(line.get_ydata()[0]) for line in rings) == pytest.approx(sorted(lowest))
 
 
+def test_means_at_a_rate_on_the_edge_or_chosen_by_a_tie_are_hollow():
+    marks = [(False, False), (True, False), (False, True)]
+    torch = [s for s in RT if s.family.implementation == "torch"]
+    torch = [replace(s, on_edge=edge, tied=tied) for s, (edge, tied) in zip(torch, marks, strict=True)]
+    figure = error_against_decay(torch, {})
+    assert figure is not None
+    (hollow,) = (line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white")
+    assert list(hollow.get_ydata()) == pytest.approx([100 * s.test_error for s in torch[1:]])
+
+
 def test_series_differ_in_colour_and_in_marker():
     figure = error_against_decay(RT, {})
     assert figure is not None

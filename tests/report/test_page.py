@@ -139,6 +139,7 @@ def test_a_cell_that_no_profile_has_and_no_file_holds_has_neither_command_nor_li
 def test_figures_and_tables_are_files_as_well(report):
     names = set(files(report.parent))
     tables = {name.removeprefix("tables/") for name in names if name.startswith("tables/")}
+    glances = ("at-a-glance", "at-a-glance-own-text")
     published = ("published-errors", "published-contrasts")
     measured = (
         "baselines",
@@ -152,7 +153,7 @@ def test_figures_and_tables_are_files_as_well(report):
         "language-models",
         "language-model-decays",
     )
-    stems = ("at-a-glance", "verdicts", "errors", "areas", "near-rates", "tuning-budget", *published, *measured)
+    stems = ("verdicts", "errors", "areas", "near-rates", "tuning-budget", *glances, *published, *measured)
     assert tables == {f"{stem}.{ending}" for stem in stems for ending in ("md", "tex", "csv")}
     assert {"figures/error-against-decay.svg", "figures/tuning-rt-1k.svg"} <= names
     svgs = {name[:-4] for name in names if name.endswith(".svg")}

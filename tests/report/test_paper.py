@@ -256,7 +256,30 @@ def test_the_better_baseline_is_stated_beside_the_best_family():
     every = found(records, baselines=(baseline("a", 0.3), baseline("b", 0.2)))
     assert every["baseline/rt-1k/model"] == "Model b"
     assert (every["baseline/rt-1k/error"], every["baseline/rt-1k/fine-tuned"]) == ("20.00", "25.00")
+    assert every["baseline/rt-1k/family"] == f"{records[0].specification.arm.name}, 2.6"
+    assert (every["baseline/rt-1k/scratch"], every["baselines/scratch"]) == ("–", 0)
     assert found((), baselines=(baseline("a", 0.3),))["baselines"] == ()
+
+
+def test_training_from_scratch_is_stated_beside_the_baseline_whatever_is_better():
+    records = [make_record(cell(repetition=n), error=0.25) for n in range(3)]
+    for name, error in (("scratch", 0.28), ("worse", 0.3)):
+        made = [make_record(cell(arm=name, repetition=n), error=error) for n in range(3)]
+        new = [replace(r.specification, arm=replace(r.specification.arm, start="random")) for r in made]
+        records += [replace(r, specification=own, cell=cell_id(own)) for r, own in zip(made, new, strict=True)]
+    every = found(records, baselines=(baseline("a", 0.27),))
+    assert (every["baseline/rt-1k/scratch"], every["baseline/rt-1k/fine-tuned"]) == ("28.00", "25.00")
+    assert (every["baselines/scratch"], every["baselines/scratch-higher"]) == (1, 1)
+    assert found(records, baselines=(baseline("a", 0.29),))["baselines/scratch-higher"] == 0
+
+
+def test_what_held_of_movement_is_counted_apart():
+    protocol = Protocol((100, 101), tuple(range(8)), 0.005)
+    errors = pairs([-0.02] * 8, protocol)
+    error = Claim("c", "A sentence.", "superior", *SIDES, 0.005)
+    moved = [replace(side, measure="movement of the lowest layer") for side in SIDES]
+    every = found(errors, (error, replace(error, name="m", left=moved[0], right=moved[1])), protocol)
+    assert every["outcomes/held/movement"] == every["outcomes/held"] - 1
 
 
 def test_compiling_reports_the_names_that_were_used(folder):

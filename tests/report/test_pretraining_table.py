@@ -12,6 +12,7 @@ from harness.claims import Protocol
 from harness.report.pretraining import (
     Product,
     error_against_tokens,
+    pretraining_numbers,
     pretraining_table,
     read_products,
     starts,
@@ -56,6 +57,11 @@ def test_each_model_is_set_against_scratch_from_the_fewest_tokens():
     first, second = pretraining_table((short, long), {}).rows
     assert first[1:4] == ("short", "10.0", "90.0")
     assert second[-1].startswith("−10.00 [")
+
+
+def test_the_most_tokens_of_any_model_are_told():
+    assert pretraining_numbers(found(SCRATCH, LONG, SHORT)) == {"pretraining/rows": 2, "pretraining/tokens": "80.0"}
+    assert pretraining_numbers(()) == {"pretraining/rows": 0, "pretraining/tokens": "–"}
 
 
 def test_other_arms_other_decays_and_unknown_models_are_not_full_ulmfit():

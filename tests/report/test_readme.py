@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report.synthetic import study
+from report.synthetic import RECIPE, study
 
-from harness.claims import Protocol
+from harness.claims import Family, Protocol
 from harness.report.page import ReportInputs
 from harness.report.readme import END, START, ReadmeError, generated_part, updated, with_part
+from harness.report.tables import rate_text
+from harness.specification import cell_id
 from harness.verdicts import evaluate
 from study.claims import CLAIMS
 
@@ -17,6 +19,7 @@ PROTOCOL = Protocol((100, 101), (0, 1, 2), 0.005)
 RECORDS = study(("rt-1k", "trec6"), (1.0, 2.6), finals=3)
 INPUTS = ReportInputs(RECORDS, (), CLAIMS, PROTOCOL, (), {"rt-1k": "Tomatoes | more", "trec6": "TREC"})
 PATH = Path("README.md")
+OUTCOME = re.compile(r"\*\*(held|failed|undecided)\*\*")
 MARKED = f"# Title\n\n{START}\nold\n{END}\n\nProse.\n"
 
 
@@ -36,13 +39,42 @@ def test_the_outcome_of_each_verdict_with_data_stands_in_bold_in_the_row_of_its_
         assert sorted(outcomes) == sorted(v.outcome for v in judged if v.claim.sentence == claim)
 
 
+def test_the_table_is_of_the_headlines_alone_and_of_recipes_with_a_shipped_model():
+    some = frozenset({"discriminative-beats-uniform-torch", "pre-training-helps"})
+    _, _, *found = rows(generated_part(replace(INPUTS, headlines=some), (), "paper"))
+    assert [claim for claim, *_ in found] == [claim.sentence for claim in CLAIMS if claim.name in some]
+
+
+def test_verdicts_from_a_shipped_model_stand_alone_where_there_are_some():
+    def recipe(record, **changes):
+        new = replace(record.specification, recipe=replace(record.specification.recipe, **changes))
+        return replace(record, specification=new, cell=cell_id(new))
+
+    own = tuple(recipe(record, general=RECIPE.target) for record in RECORDS)
+    shipped = tuple(recipe(record, name="compact") for record in RECORDS)
+    alone, both = (generated_part(replace(INPUTS, records=of), (), "paper") for of in (own, (*shipped, *own)))
+    assert "mini" in str(rows(alone))
+    assert "mini" not in str(rows(both))
+    assert OUTCOME.search(both)
+
+
+def test_tuned_rates_and_other_rates_are_told_of_the_main_contrast():
+    part = generated_part(INPUTS, (), "paper")
+    uniform, discriminative = (
+        next(s for s in INPUTS.summaries if s.family == Family("trec6", "mini", "fastai", "full+stlr", decay))
+        for decay in (1.0, 2.6)
+    )
+    assert f"- TREC (mini, fastai): {rate_text(uniform)} and {rate_text(discriminative)}" in part.splitlines()
+    assert "at the chosen one" not in part  # no other pair of rates ran
+
+
 def test_verdicts_without_data_are_counted():
     records = study(("rt-1k",), implementations=("torch",), finals=3)
     part = generated_part(replace(INPUTS, records=records), (), "paper")
     outcomes = [verdict.outcome for verdict in evaluate(CLAIMS, records, PROTOCOL)]
     absent = outcomes.count("no data")
     assert 0 < absent < len(outcomes)
-    assert part.count("**") == 2 * (len(outcomes) - absent)
+    assert len(OUTCOME.findall(part)) == len(outcomes) - absent
     assert f"No data yet in {absent} of {len(outcomes)} pairs" in part
 
 
