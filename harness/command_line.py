@@ -91,6 +91,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options, here and be
 ) -> None:
     """List a profile's cells, what is missing, and the time that measured cells and language models predict.
 
+    Final cells stand at the base rates that stored and committed records choose; a run may choose others.
     A language model that was made on another device, or in another precision, counts as missing.
     """
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
@@ -165,6 +166,7 @@ def reproduce(  # noqa: PLR0913
 ) -> None:
     """Run a profile, compare each cell with the committed record, and render the report.
 
+    Final cells run at the base rates that the committed records chose, and at those that a tuning of its own chooses.
     A committed record that the store has itself, adopted or exported, is not compared. A cell that drifted is shown,
     not an error: ``regress`` is the command that fails.
     """

@@ -75,13 +75,13 @@ def own(  # noqa: PLR0913  (a command's parameters are its options)
     console = Console()
     plan = planned(study, Selection(PROFILE), ())
     for line in understood(dataset, raw, (*plan.cells, *plan.later)):
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     records, failed = measured_or_exit(study, Selection(PROFILE), place, chosen_workers(workers, device), ())
     exit_if(failed)
     inputs = own_report(study, dataset, records, place)
     page = render(inputs, output)
     for line in (*conclusion(inputs), f"report: {page.resolve().as_uri()}"):
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def declare(

@@ -25,8 +25,8 @@ def own_dataset(name: str, raw: RawTexts, labels: int | None, language_model_doc
     """Declare the texts as a data set.
 
     Args:
-        name: of the file; letters and digits of it, and eight digits that tell its texts and these limits from others,
-            name the data set.
+        name: of the file; letters and digits of it, and eight hexadecimal digits that tell its texts and these limits
+            from others, name the data set.
         raw: the texts; without a test part, one is held out.
         labels: most labelled training documents of a repetition; None: all.
         language_model_documents: most documents that the language model reads.

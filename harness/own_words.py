@@ -42,7 +42,7 @@ def understood(dataset: Dataset, raw: RawTexts, cells: Iterable[Cell]) -> tuple[
         *([f"left out: {', '.join(left_out)}"] if left_out else []),
         f"{drawn} {len(parts.train):,} training texts, {len(parts.validation):,} for validation, {len(parts.test):,} "
         f"for testing; the language model reads {read:,}",
-        f"always {largest}: test error {100 * (1 - times / len(parts.test)):.2f} %",
+        f"answering {largest} always: test error {100 * (1 - times / len(parts.test)):.2f} %",
         f"to run, once each: {len(cells)} classifiers and {models} language models of recipe {cells[0].recipe.name}",
     )
 

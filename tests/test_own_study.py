@@ -127,7 +127,7 @@ def test_what_is_understood_of_the_texts_is_said_before_anything_runs(study: Stu
         "left out: 3 training texts that repeat an earlier one, "
         "1 training texts that repeat an earlier one with another label",
         "50 of 169 training texts, 56 for validation, 75 for testing; the language model reads 120",
-        "always who: test error 60.00 %",
+        "answering who always: test error 60.00 %",
         "to run, once each: 8 classifiers and 4 language models of recipe tiny",
     )
 
@@ -197,7 +197,7 @@ def test_from_a_file_to_a_page_and_again_without_measuring(
     monkeypatch.setenv("DFT_CACHE", str(tmp_path / "cache"))
     baseline = Baseline("tf-idf+lr", "TF-IDF", "logistic-regression", (1.0,))
     study = replace(study, baselines=(baseline,))
-    file, store, output = tmp_path / "mine.csv", tmp_path / "store", tmp_path / "report"
+    file, store, output = tmp_path / "[b] mine.csv", tmp_path / "store", tmp_path / "report"
 
     def write(texts: tuple[tuple[str, str], ...]) -> None:
         with file.open("w", newline="") as stream:
@@ -217,7 +217,7 @@ def test_from_a_file_to_a_page_and_again_without_measuring(
     assert status == 0
     lines = said[said.index(next(line for line in said if line.startswith("decay 1,"))) :]
     assert lines[1].startswith("decay 2.6, base rate ")
-    assert said[0] == "mine: 220 texts of 2 classes: who 110, where 110"
+    assert said[0] == "[b] mine: 220 texts of 2 classes: who 110, where 110"  # no markup
     assert next(line for line in said if "then 4 cells whose base rates these choose" in line)
     assert any(line.startswith("TF-IDF: test error ") for line in lines)
     (verdict,) = (line for line in lines if CLAIM.sentence in line)
@@ -225,7 +225,7 @@ def test_from_a_file_to_a_page_and_again_without_measuring(
     assert "more than the margin" not in "".join(lines)  # 1.8 points, of 5
     assert lines[-1] == f"report: {(output / 'index.html').as_uri()}"
     page = (output / "index.html").read_text(encoding="utf-8")
-    assert "<h1>Discriminative fine-tuning on mine</h1>" in page
+    assert "<h1>Discriminative fine-tuning on [b] mine</h1>" in page
     assert "study run" not in page  # its cells are declared nowhere
     assert "fastai" not in page.partition("<main")[0].partition("</header>")[0].partition("<h1>")[2]
     glance = (output / "tables" / "at-a-glance.csv").read_text(encoding="utf-8")

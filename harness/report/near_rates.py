@@ -1,4 +1,4 @@
-"""What decay 2.6 changes at other base rates that validation data cannot tell from the chosen ones.
+"""What decay 2.6 changes at other base rates that did nearly as well on validation data.
 
 A rate is *near* when its mean validation error exceeds the lowest by no more than one standard error of the lowest,
 which is the binomial one of the validation set's size (after the rule of one standard error, Breiman et al. 1984,

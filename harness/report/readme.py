@@ -74,9 +74,9 @@ def _the_rest(inputs: ReportInputs, paper: str) -> str:
     """Count the verdicts without data, and say where the others are."""
     absent = sum(verdict.outcome == "no data" for verdict in inputs.verdicts)
     return (
-        f"All claims: {_link(paper, 'at-a-glance')}, from models of the data set's own text alone: "
-        f"{_link(paper, 'at-a-glance-own-text')}, with all details: {_link(paper, 'verdicts')}. No data yet in "
-        f"{absent} of {len(inputs.verdicts)} pairs of claim and data set."
+        f"All claims, from the shipped model: {_link(paper, 'at-a-glance')}; from models of the data set's own text "
+        f"alone: {_link(paper, 'at-a-glance-own-text')}; both with all details: {_link(paper, 'verdicts')}. No data "
+        f"yet in {absent} of {len(inputs.verdicts)} pairs of claim and data set."
     )
 
 
@@ -86,7 +86,9 @@ def _link(paper: str, table: str) -> str:
 
 def _near(inputs: ReportInputs, paper: str) -> str:
     """Tell what the main contrast is at other base rates, where it was run at some."""
-    found = [one for one in inputs.near_rates if len(one.differences) > 1]
+    own_text = without_shipped_model(inputs.records)
+    shipped = [one for one in inputs.near_rates if one.family.recipe not in own_text]
+    found = [one for one in shipped if len(one.differences) > 1]
     lines = [
         f"- {_place(one.family, inputs)}: {points(min(one.differences.values()))} to "
         f"{points(max(one.differences.values()))} points, lower at {one.lower} of {len(one.differences)} pairs; "
@@ -97,7 +99,10 @@ def _near(inputs: ReportInputs, paper: str) -> str:
         "**What the choice of base rates is worth.** A verdict is about the rates that tuning chose. At pairs of rates "
         f"that did nearly as well on validation data ({_link(paper, 'near-rates')}) decay 2.6 changes the test error by"
     )
-    return "\n".join((head, "", *lines)) if lines else ""
+    if not lines:
+        return ""
+    rest = "\n\nElsewhere only the chosen pair was run." if len(found) < len(shipped) else ""
+    return "\n".join((head, "", *lines)) + rest
 
 
 def _tuned(inputs: ReportInputs) -> str:

@@ -233,6 +233,7 @@ def test_a_sweep_names_the_decay_with_the_lowest_error_and_what_2_6_changes():
     assert (every["sweeps/whole"], every["sweeps/whole/decays"]) == ((key,), 4)
     assert every[f"{key}/contrast"] == "−5.00 / −5.00"
     assert (every["sweeps/contrasts"], every["sweeps/contrasts/test"], every["sweeps/contrasts/apart"]) == (1, 1, 0)
+    assert every["sweeps/contrasts/datasets"] == 1
     assert every[f"{key}/lowest/difference"] == "−10.00 [−10.00, −10.00]"
     assert every[f"{key}/discriminative/error"].startswith("25.00")
 

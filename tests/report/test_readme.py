@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report.synthetic import RECIPE, study
+from report.synthetic import RECIPE, cell, make_record, study
 
 from harness.claims import Family, Protocol
 from harness.report.page import ReportInputs
@@ -58,7 +58,32 @@ def test_verdicts_from_a_shipped_model_stand_alone_where_there_are_some():
     assert OUTCOME.search(both)
 
 
-def test_tuned_rates_and_other_rates_are_told_of_the_main_contrast():
+def test_what_other_base_rates_give_is_told_where_some_were_run():
+    validation = {(1.0, 0.004): 0.2, (1.0, 0.008): 0.2, (2.6, 0.004): 0.25, (2.6, 0.008): 0.25}
+    test = {(1.0, 0.004): 0.2, (1.0, 0.008): 0.3, (2.6, 0.004): 0.26, (2.6, 0.008): 0.21}
+    places = [("trec6", sorted(test)), ("rt-1k", [(1.0, 0.004), (2.6, 0.004)])]
+    tuning = [
+        make_record(cell(name, decay=decay, rate=rate, repetition=n), error=error)
+        for name, _ in places
+        for (decay, rate), error in validation.items()
+        for n in PROTOCOL.tuning_repetitions
+    ]
+    finals = [
+        make_record(cell(name, decay=decay, rate=rate, repetition=n), error=test[decay, rate])
+        for name, ran in places
+        for decay, rate in ran
+        for n in PROTOCOL.final_repetitions
+    ]
+    part = generated_part(replace(INPUTS, records=(*tuning, *finals)), (), "paper").splitlines()
+    told = "- TREC (mini, torch): −9.00 to +6.00 points, lower at 2 of 4 pairs; +6.00†‡ at the chosen one"
+    assert part[part.index(told) :][1:3] == ["", "Elsewhere only the chosen pair was run."]
+    whole = [r for r in (*tuning, *finals) if r.specification.dataset.name == "trec6"]
+    part = generated_part(replace(INPUTS, records=tuple(whole)), (), "paper")
+    assert told in part
+    assert "Elsewhere" not in part
+
+
+def test_tuned_rates_are_told_of_the_main_contrast():
     part = generated_part(INPUTS, (), "paper")
     uniform, discriminative = (
         next(s for s in INPUTS.summaries if s.family == Family("trec6", "mini", "fastai", "full+stlr", decay))
@@ -66,6 +91,7 @@ def test_tuned_rates_and_other_rates_are_told_of_the_main_contrast():
     )
     assert f"- TREC (mini, fastai): {rate_text(uniform)} and {rate_text(discriminative)}" in part.splitlines()
     assert "at the chosen one" not in part  # no other pair of rates ran
+    assert "Elsewhere" not in part
 
 
 def test_verdicts_without_data_are_counted():
