@@ -285,17 +285,15 @@ CLAIMS = (
 )
 
 # What the README tells of; the report has all.
-_MAIN = frozenset(
-    {
-        "pre-training-helps",
-        "discriminative-beats-uniform-torch",
-        "discriminative-beats-uniform-fastai",
-        "discriminative-beats-uniform-unfreezing",
-        "the-factor-is-near-the-best",
-        "the-factor-is-near-the-best-fastai",
-        "discriminative-widens-the-range",
-        "the-last-layer-alone-chooses-as-well",
-        "implementations-rank-the-rates-alike",
-    }
-)
-HEADLINES = _MAIN | {claim.name for claim in CLAIMS if claim.question in ("labels", "published signs")}
+_MAIN = {
+    "pre-training-helps",
+    "discriminative-beats-uniform-torch",
+    "discriminative-beats-uniform-fastai",
+    "discriminative-beats-uniform-unfreezing",
+    "the-factor-is-near-the-best",
+    "the-factor-is-near-the-best-fastai",
+    "discriminative-widens-the-range",
+    "the-last-layer-alone-chooses-as-well",
+    "implementations-rank-the-rates-alike",
+}
+HEADLINES = frozenset(_MAIN | {claim.name for claim in CLAIMS if claim.question in ("labels", "published signs")})
