@@ -6,12 +6,13 @@ It stands between two comments. Everything else in the file is prose, and stays 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.claims import Family
-from harness.report.at_a_glance import apart, at_a_glance
+from harness.claims import PRIMARY, Family
+from harness.report.at_a_glance import Judged, apart, at_a_glance
 from harness.report.faults import ReadmeError
 from harness.report.page import ReportInputs
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, find, swept_arm, without_shipped_model
@@ -60,8 +61,29 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
     first, _ = apart(told, without_shipped_model(inputs.records))
     measured = any(verdict.outcome != "no data" for verdict, *_ in first)
     table = to_markdown(_marked(at_a_glance(first, inputs.titles))).rstrip("\n") if measured else ""
-    blocks = (table, _the_rest(inputs, paper), _near(inputs, paper), _tuned(inputs), _image(files, paper))
+    blocks = (
+        _in_short(first),
+        table,
+        _the_rest(inputs, paper),
+        _near(inputs, paper),
+        _tuned(inputs),
+        _image(files, paper),
+    )
     return "\n\n".join(filter(None, blocks))
+
+
+def _in_short(judged: Iterable[Judged]) -> str:
+    """Count what became of the question that the study is named after."""
+    found = [verdict for verdict, *_ in judged if verdict.claim.question == PRIMARY and verdict.outcome != "no data"]
+    if not found:
+        return ""
+    counts = Counter(verdict.outcome for verdict in found)
+    margins = " or ".join(sorted({f"{100 * verdict.claim.margin:g}" for verdict in found}))
+    return (
+        f"**In short.** Discriminative (decay 2.6) against uniform rates, each tuned, in {len(found)} comparisons: a "
+        f"lower test error is shown in {counts['held']}, one lower by {margins} points or more is ruled out in "
+        f"{counts['failed']}, {counts['undecided']} are undecided."
+    )
 
 
 def _marked(table: Table) -> Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report.synthetic import RECIPE, cell, make_record, study
 
-from harness.claims import Family, Protocol
+from harness.claims import PRIMARY, Family, Protocol
 from harness.report.page import ReportInputs
 from harness.report.readme import END, START, ReadmeError, generated_part, updated, with_part
 from harness.report.tables import rate_text
@@ -92,6 +92,15 @@ def test_tuned_rates_are_told_of_the_main_contrast():
     assert f"- TREC (mini, fastai): {rate_text(uniform)} and {rate_text(discriminative)}" in part.splitlines()
     assert "at the chosen one" not in part  # no other pair of rates ran
     assert "Elsewhere" not in part
+
+
+def test_what_became_of_the_main_question_is_counted_first():
+    own = [v.outcome for v in evaluate(CLAIMS, RECORDS, PROTOCOL) if v.claim.question == PRIMARY]
+    shown, ruled_out, undecided = (own.count(outcome) for outcome in ("held", "failed", "undecided"))
+    first, *_ = generated_part(INPUTS, (), "paper").splitlines()
+    assert shown + ruled_out + undecided > 2
+    assert f"in {shown + ruled_out + undecided} comparisons: a lower test error is shown in {shown}, " in first
+    assert first.endswith(f"lower by 0.5 points or more is ruled out in {ruled_out}, {undecided} are undecided.")
 
 
 def test_verdicts_without_data_are_counted():
