@@ -171,6 +171,7 @@ def test_a_changed_record_is_found_in_all_that_shows_it(inputs: ReportInputs) ->
         if record.specification.repetition in STUDY.protocol.final_repetitions
         and record.specification.arm.decay == 2.6
         and record.specification.implementation == "fastai"
+        and record.specification.recipe.name == "compact"  # the README tells of a shipped model alone
     )
     test = replace(record.result.test, error=record.result.test.error + 0.05)
     other = replace(record, result=replace(record.result, test=test))
