@@ -40,8 +40,9 @@ class LanguageModelRecord:
 
     ``start`` is the digest of its encoder, as in ``Inputs.start`` of the cells that start from it; ``dataset`` the
     first of their data sets, where several share the text. The perplexities are those on held-out documents of the
-    text, of the general model and of this one. ``tokens`` is how many were read, all epochs together. ``device``,
-    ``precision`` and ``processor`` are those of a cell that starts from it, in whose store it was made.
+    text, of the general model and of this one (None: it diverged). ``tokens`` is how many were read, all epochs
+    together. ``device``, ``precision`` and ``processor`` are those of a cell that starts from it, in whose store it
+    was made.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -53,7 +54,7 @@ class LanguageModelRecord:
     repetition: int
     start: str
     perplexity_before: float
-    perplexity: float
+    perplexity: float | None
     tokens: int
     tokens_per_second: float
     device: str

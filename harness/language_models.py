@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.corpus.encoding import EncodedCorpus, encode
 from harness.environment import environment
-from harness.jobs import LanguageModelJob, LanguageModelOutcome, Report
+from harness.jobs import LanguageModelJob, LanguageModelOutcome, Report, finite_or_none
 from harness.quantised import dequantise
 from harness.seeds import derive_seeds
 from harness.specification import LanguageModelRecipe, ShippedModel
@@ -27,7 +27,15 @@ from harness.workplace import Workplace, implementation_module, oriented
 
 
 def make_product(stage: Stage, place: Workplace, report: Report) -> None:
-    """Make a stage's language model and store it under its key, with the facts of its making."""
+    """Make a stage's language model and store it under its key, with the facts of its making.
+
+    One that diverges when it is fine-tuned is an outcome like any other: it is stored, without a perplexity, and the
+    classifiers that start from its weights leave records that say they diverged.
+
+    Raises:
+        FloatingPointError: when a general model diverges, from which nothing could be learnt.
+        WeightsError: when a shipped model, or the general one that the stage starts from, cannot be read.
+    """
     corpus = encode(stage.dataset, stage.recipe.size, place.sources)
     key = product_key(stage, place.hardware)
     general = stage.recipe.general
@@ -36,7 +44,7 @@ def make_product(stage: Stage, place: Workplace, report: Report) -> None:
         place.store.write_product(key, lambda path: save(weights, path, shipped_facts))
         return
     outcome = _train(stage, corpus, place, report)
-    if not all(map(math.isfinite, (*outcome.losses, outcome.perplexity))):
+    if isinstance(stage, GeneralModel) and not all(map(math.isfinite, (*outcome.losses, outcome.perplexity))):
         raise FloatingPointError(
             f"language model training diverged: losses {outcome.losses}, perplexity {outcome.perplexity}; lower the "
             f"base rate of that stage in recipe {stage.recipe.name!r} (study/recipes.py)"
@@ -44,9 +52,9 @@ def make_product(stage: Stage, place: Workplace, report: Report) -> None:
     facts = {
         "corpus": corpus.digest,
         "vocabulary": corpus.vocabulary_digest,
-        "perplexity": outcome.perplexity,
+        "perplexity": finite_or_none(outcome.perplexity),
         "perplexity_before": outcome.perplexity_before,
-        "losses": outcome.losses,
+        "losses": tuple(map(finite_or_none, outcome.losses)),
         "rates": asdict(outcome.rates),
         "tokens": outcome.tokens,
         "tokens_per_second": round(outcome.tokens / outcome.seconds, 1),

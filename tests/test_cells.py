@@ -13,6 +13,7 @@ from tiny_study import LAST, MAIN, RECIPE, SCRATCH, TUNED, Tiny, measured, tiny
 from harness.corpus.encoding import encode
 from harness.crossed import unpack_correct
 from harness.jobs import ClassifierJob, ClassifierOutcome, Report
+from harness.language_model_evidence import collect
 from harness.probabilities import average_right
 from harness.rates import discriminative_rates
 from harness.record import Record, from_json, result_digest, to_json
@@ -166,6 +167,23 @@ def test_a_last_step_that_spoils_the_weights_is_a_divergence_too(
     (record,) = afresh(world, tmp_path, world.cell(SCRATCH))
     assert record.result.epochs[-1].training_loss is not None
     assert record.result.outcome == "diverged"
+
+
+@each_implementation
+def test_a_cell_whose_language_model_diverged_is_one_too(
+    world: Tiny, tmp_path: Path, implementation: Implementation
+) -> None:
+    hot = replace(RECIPE, target=replace(RECIPE.target, base_rate=1e30))
+    cell = world.cell(recipe=hot, implementation=implementation)
+    place = world.place(tmp_path / "store")
+    (record,) = measured(place, cell)
+    assert record.result.outcome == "diverged"
+    assert len(record.result.epochs) == 1
+    assert (record.result.epochs[0].training_loss, record.result.perplexity) == (None, None)
+    assert from_json(to_json(record), "test") == record
+    (model,) = collect(place.store, [record])
+    assert model.perplexity is None
+    assert model.perplexity_before > 1
 
 
 def test_a_class_that_a_word_gives_away_is_learnt(world: Tiny, place: Workplace) -> None:

@@ -116,7 +116,7 @@ def test_a_target_model_without_its_general_one_is_refused_by_path(world: Tiny, 
         make_product(target(world), place, silent)
 
 
-def test_a_model_that_diverges_is_an_error_and_leaves_no_product(world: Tiny, place: Workplace) -> None:
+def test_a_general_model_that_diverges_is_an_error_and_leaves_no_product(world: Tiny, place: Workplace) -> None:
     assert isinstance(RECIPE.general, LanguageModelRecipe)
     hot = replace(RECIPE, general=replace(RECIPE.general, base_rate=1e30))
     with pytest.raises(FloatingPointError, match=r"diverged.*lower the base rate .* 'tiny'"):

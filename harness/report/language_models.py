@@ -21,14 +21,14 @@ class Group:
     """Language models that differ in the repetition alone; data sets may share the text.
 
     ``perplexities`` on held-out text has by repetition that of each model that a record starts from, by the digest of
-    its encoder: another machine, or other training code, makes another one. ``titles`` counts records by data set and
-    recipe.
+    its encoder: another machine, or other training code, makes another one; None for one that diverged. ``titles``
+    counts records by data set and recipe.
     """
 
     implementation: Implementation
     arm: LanguageModelArm
     titles: Counter[str] = field(default_factory=Counter)
-    perplexities: dict[int, dict[str, float]] = field(default_factory=dict)
+    perplexities: dict[int, dict[str, float | None]] = field(default_factory=dict)
     timed: tuple[LanguageModelRecord, ...] = ()
 
     @property
@@ -38,20 +38,26 @@ class Group:
 
     @property
     def by_repetition(self) -> list[float]:
-        """The perplexity of each repetition, the mean where several models are of one."""
-        return [mean(models.values()) for models in self.perplexities.values()]
+        """The perplexity of each repetition whose models did not diverge, the mean where several are of one."""
+        each = ([value for value in models.values() if value is not None] for models in self.perplexities.values())
+        return [mean(finite) for finite in each if finite]
+
+    @property
+    def diverged(self) -> int:
+        """How many repetitions have a model that diverged."""
+        return sum(None in models.values() for models in self.perplexities.values())
 
 
 def language_model_groups(records: Iterable[Record], models: Iterable[LanguageModelRecord]) -> Mapping[Like, Group]:
     """Group the language models that records start from, in the order of the records."""
     found: dict[Like, Group] = {}
     for record in records:
-        stage, start, perplexity = parent_stage(record.specification), record.inputs.start, record.result.perplexity
-        if isinstance(stage, TargetModel) and start is not None and perplexity is not None:
+        stage, start = parent_stage(record.specification), record.inputs.start
+        if isinstance(stage, TargetModel) and start is not None:
             like = (language_model_key(stage.dataset, stage.recipe), stage.implementation, stage.arm)
             group = found.setdefault(like, Group(stage.implementation, stage.arm))
             group.titles[f"{stage.dataset.title} ({stage.recipe.name})"] += 1
-            group.perplexities.setdefault(stage.repetition, {})[start] = perplexity
+            group.perplexities.setdefault(stage.repetition, {})[start] = record.result.perplexity
     by_start = {model.start: model for model in models}
     for group in found.values():
         starts = [start for models in group.perplexities.values() for start in models]
@@ -75,12 +81,12 @@ def language_models_table(groups: Iterable[Group]) -> Table:
     )
     caption = (
         "Language models that cells start from: perplexity on held-out documents of the text, before fine-tuning on "
-        "the rest of it and after; mean and standard deviation over repetitions. Of data sets that share the text one "
-        "is named. fastai's is computed in the precision of the training, ours always in float32, so that the same "
-        "weights may differ in the second decimal or the first. Timed: models whose training is in the evidence with "
-        "the time that it took; tokens that each read, all epochs together, and minutes on one core, the median and "
-        "the range. The machines were at times shared: the minutes say what a run costs, not which implementation is "
-        "faster."
+        "the rest of it and after; mean and standard deviation over repetitions that did not diverge. Of data sets "
+        "that share the text one is named. fastai's is computed in the precision of the training, ours always in "
+        "float32, so that the same weights may differ in the second decimal or the first. Timed: models whose training "
+        "is in the evidence with the time that it took; tokens that each read, all epochs together, and minutes on one "
+        "core, the median and the range. The machines were at times shared: the minutes say what a run costs, not "
+        "which implementation is faster."
     )
     return Table(caption, columns, tuple(map(_row, groups)))
 
@@ -91,7 +97,7 @@ def language_model_numbers(groups: Mapping[Like, Group]) -> dict[str, Value]:
     keys = []
     for (text, implementation, arm), ours in groups.items():
         theirs = groups.get((text, "fastai", arm))
-        if implementation == "torch" and theirs is not None:
+        if implementation == "torch" and theirs is not None and ours.by_repetition and theirs.by_repetition:
             key = f"language-models/{ours.title}/{arm.name}-{arm.decay:g}"
             keys.append(key)
             found |= {
@@ -104,15 +110,16 @@ def language_model_numbers(groups: Mapping[Like, Group]) -> dict[str, Value]:
 
 def _row(group: Group) -> tuple[str, ...]:
     after, timed = group.by_repetition, group.timed
+    diverged = f" ({group.diverged} diverged)" if group.diverged else ""
     spread = f" ({stdev(after):.2f})" if len(after) > 1 else ""
     return (
         group.title,
         group.implementation,
         group.arm.name,
         f"{group.arm.decay:g}",
-        f"{len(after)}",
+        f"{len(group.perplexities)}{diverged}",
         f"{mean(model.perplexity_before for model in timed):.2f}" if timed else ABSENT,
-        f"{mean(after):.2f}{spread}",
+        f"{mean(after):.2f}{spread}" if after else ABSENT,
         f"{len(timed)}",
         f"{mean(model.tokens for model in timed) / 1000:.0f}" if timed else ABSENT,
         _minutes([model.seconds / 60 for model in timed]) if timed else ABSENT,

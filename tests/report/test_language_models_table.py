@@ -58,6 +58,17 @@ def test_a_single_model_without_times_has_no_spread_and_no_cost() -> None:
     assert language_models_table(groups.values()).rows[0][4:] == ("1", "–", "60.00", "0", "–", "–")
 
 
+def test_a_model_that_diverged_is_counted_and_has_no_perplexity() -> None:
+    ours = cells("torch")
+    records = [started(ours[0], "a", 60.0), started(ours[1], "b", None)]
+    (row,) = language_models_table(language_model_groups(records, []).values()).rows
+    assert row[4:7] == ("2 (1 diverged)", "–", "60.00")
+    (row,) = language_models_table(language_model_groups(records[1:], []).values()).rows
+    assert row[4:7] == ("1 (1 diverged)", "–", "–")
+    theirs = started(cells("fastai")[0], "c", None)
+    assert language_model_numbers(language_model_groups([*records, theirs], [])) == {"language-models": ()}
+
+
 def test_the_prose_tells_of_texts_that_both_implementations_read() -> None:
     ours, theirs = cells("torch"), cells("fastai")
     records = [
