@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import gc
-import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from report.synthetic import cell, make_record
+from simulation import RUNS, most_wrong, quick_generator
 
-from harness import statistics
 from harness.claims import (
     Claim,
     Family,
@@ -28,7 +25,6 @@ LEFT, RIGHT = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr"
 SUPERIOR = Claim("s", "Left is better.", "superior", LEFT, RIGHT, 0.005)
 EQUIVALENT = Claim("e", "Both are the same.", "equivalent", LEFT, RIGHT, 0.005)
 NOT_INFERIOR = Claim("n", "Left is not worse.", "not inferior", LEFT, RIGHT, 0.005)
-RUNS = 200  # of a simulation
 NOISE = (0.001, -0.001, 0.002, 0.0, -0.002, 0.001, 0.0, 0.002, -0.001, -0.002)
 
 
@@ -177,9 +173,7 @@ def test_p_values_of_all_rules_of_a_question_are_adjusted_together():
 def test_a_verdict_is_wrong_at_most_one_time_in_twenty_over_the_data_sets_of_a_question(
     monkeypatch, claim, truth, outcome
 ):
-    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels collects at every adjustment
-    monkeypatch.setattr(statistics, "RESAMPLES", 1099)  # as many as make the sign-flip test of ten pairs exact
-    generator = np.random.default_rng(3)
+    generator = quick_generator(monkeypatch, seed=3)
     names = ("rt-1k", "trec6") if outcome == "held" else ("rt-1k",)
     wrong = 0
     for _ in range(RUNS):
@@ -188,8 +182,7 @@ def test_a_verdict_is_wrong_at_most_one_time_in_twenty_over_the_data_sets_of_a_q
             record for name, noise in zip(names, spread, strict=True) for record in contrast(truth, noise, name=name)
         ]
         wrong += any(verdict.outcome == outcome for verdict in evaluate([claim], records, TEN))
-    level = 0.05 if outcome == "held" else 0.025  # failing takes one side of a two-sided interval
-    assert wrong <= level * RUNS + 2 * math.sqrt(level * (1 - level) * RUNS)
+    assert wrong <= most_wrong(outcome)
 
 
 def test_the_adjustment_can_take_a_verdict_away():

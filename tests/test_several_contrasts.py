@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import gc
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from report.synthetic import cell, make_record
+from simulation import RUNS, most_wrong, quick_generator
 
-from harness import statistics, verdicts
+from harness import verdicts
 from harness.claims import Claim, Protocol, Selector
 from harness.verdicts import evaluate
 
@@ -17,11 +16,6 @@ UNIFORM = Selector("torch", "full+stlr", 1.0)
 LOWER = [replace(UNIFORM, decay=decay) for decay in (0.62, 2.6, 4.192)]
 BOTH = Claim("b", "Both are better.", "superior", LOWER[0], UNIFORM, 0.0, also=((LOWER[1], UNIFORM),))
 ALL = replace(BOTH, also=tuple((side, UNIFORM) for side in LOWER[1:]))
-RUNS = 200  # of a simulation
-MOST_WRONG = {  # failing takes one side of a two-sided interval of 95 %
-    "held": 0.05 * RUNS + 2 * math.sqrt(0.05 * 0.95 * RUNS),
-    "failed": 0.025 * RUNS + 2 * math.sqrt(0.025 * 0.975 * RUNS),
-}
 NOISE = (0.001, -0.001, 0.002, 0.0, -0.002, 0.001, 0.0, 0.002, -0.001, -0.002)
 
 
@@ -150,14 +144,7 @@ def test_a_verdict_on_a_ranking_is_wrong_at_most_one_time_in_twenty(monkeypatch,
     for _ in range(RUNS):
         spread = generator.normal(0, 0.008, (2, 10))
         found += verdict(RANKING, ranked(own + spread[0], other + spread[1])).outcome == wrong
-    assert found <= MOST_WRONG[wrong]
-
-
-def quick_generator(monkeypatch):
-    """Random numbers for a simulation that judges many times."""
-    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels collects at every adjustment
-    monkeypatch.setattr(statistics, "RESAMPLES", 1099)  # as many as make the sign-flip test of ten pairs exact
-    return np.random.default_rng(5)
+    assert found <= most_wrong(wrong)
 
 
 NEAR = Claim(
@@ -209,7 +196,7 @@ def test_a_verdict_on_several_contrasts_is_wrong_at_most_one_time_in_twenty(monk
     for _ in range(RUNS):
         errors = 0.3 + np.array([0.0, *differences])[:, None] + generator.normal(0, 0.006, (4, 10))
         found += verdict(claim, of_errors(errors)).outcome == wrong
-    assert found <= MOST_WRONG[wrong]
+    assert found <= most_wrong(wrong)
 
 
 def of_errors(errors):
