@@ -27,6 +27,7 @@ from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.at_a_glance import Judged, apart, at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
+from harness.report.comma_separated import to_csv
 from harness.report.gallery import Plate, gallery
 from harness.report.language_model_decays import language_model_decay_groups, language_model_decays_table
 from harness.report.language_models import Group, Like, language_model_groups, language_models_table
@@ -47,7 +48,7 @@ from harness.report.pretraining import Product, Start, pretraining_table, starts
 from harness.report.robustness import areas_table
 from harness.report.same_rates import same_rates_table
 from harness.report.summaries import Summary, summarise, without_shipped_model
-from harness.report.tables import Table, errors_table, to_csv, to_latex, to_markdown
+from harness.report.tables import Table, errors_table, to_latex, to_markdown
 from harness.report.tuning_budget import Choices, Grid, grids, tuning_budget_table, tuning_choices
 from harness.report.variance import spreads, variance_table
 from harness.reproduction import Comparison

@@ -1,13 +1,11 @@
-"""Tables as neutral data, written as Markdown, LaTeX, CSV and, for the paper, JSON; the page shows the same ones.
+"""Tables as neutral data, written as Markdown, LaTeX and, for the paper, JSON; the page shows the same ones.
 
-Cells are text with typographic signs (−, –, ×); the LaTeX writer turns them into its own, the CSV writer into those
-that programs read.
+Cells are text with typographic signs (−, –, ×); the LaTeX writer turns them into its own, that of CSV
+(``harness.report.comma_separated``) into those that programs read.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -150,19 +148,6 @@ def to_latex(table: Table) -> str:
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def to_csv(table: Table) -> str:
-    """Write headings and rows as CSV, for programs: minus signs in ASCII, absent values empty, no caption."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_plain(column.heading) for column in table.columns)
-    writer.writerows([_plain("" if cell == ABSENT else cell) for cell in row] for row in table.rows)
-    return buffer.getvalue()
-
-
-def _plain(cell: str) -> str:
-    return cell.replace("−", "-").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def to_neutral(table: Table) -> str:

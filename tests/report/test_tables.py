@@ -12,6 +12,7 @@ from harness.claim_history import Ages
 from harness.claims import PRIMARY, Protocol
 from harness.evidence import Place
 from harness.report.baselines import baselines_table
+from harness.report.comma_separated import to_csv
 from harness.report.listings import cells_table, environments_table, resolution_note, verdicts_table
 from harness.report.summaries import summarise
 from harness.report.tables import (
@@ -21,7 +22,6 @@ from harness.report.tables import (
     errors_table,
     percent,
     points,
-    to_csv,
     to_latex,
     to_markdown,
 )
@@ -99,12 +99,43 @@ def test_markdown_rows_have_as_many_cells_as_there_are_columns():
     assert len(row.replace(r"\|", "").split("|")) == len(header.split("|")) == 4
 
 
-def test_csv_holds_the_same_cells_with_numbers_that_programs_read():
+def as_csv(headings, *rows):
+    """What a program reads of a table of numeric columns."""
+    table = Table("Left out.", tuple(Column(heading, numeric=True) for heading in headings), rows)
+    return list(csv.reader(to_csv(table).splitlines()))
+
+
+def test_csv_holds_the_same_cells_in_plain_signs_and_without_the_caption():
     table = Table(
-        "Left out.", (Column("Error\N{NO-BREAK SPACE}%"), Column("b")), (("−1.20", "–"), ('a, "b"', "[−1, 2]"))
+        "Left out.", (Column("Text"), Column("b")), (("−1.20 [−2, 3]", "–"), ('a, "b"', "x\N{NO-BREAK SPACE}y"))
     )
-    assert list(csv.reader(to_csv(table).splitlines())) == [["Error %", "b"], ["-1.20", ""], ['a, "b"', "[-1, 2]"]]
-    assert float(next(csv.DictReader(to_csv(table).splitlines()))["Error %"]) == -1.2
+    rows = list(csv.reader(to_csv(table).splitlines()))
+    assert rows == [["Text", "b"], ["-1.20 [-2, 3]", ""], ['a, "b"', "x y"]]
+
+
+def test_csv_has_a_column_for_each_number_that_a_cell_shows():
+    rows = as_csv(
+        ["Error\N{NO-BREAK SPACE}% [95\N{NO-BREAK SPACE}%]", "Interval", "Base rate", "n"],
+        ("−1.20 [−2.00, +0.10]†", "[1, 2]", "0.000625", "10"),
+        ("3.1 [3.0, 3.2]", "–", "0.005†‡", "–"),
+        ("–", "–", "0.01", "8"),
+    )
+    error = ("Error %", "Error %, 95 % low", "Error %, 95 % high", "Error %, marks")
+    assert rows == [
+        [*error, "Interval, low", "Interval, high", "Base rate", "Base rate, marks", "n"],
+        ["-1.20", "-2.00", "+0.10", "†", "1", "2", "0.000625", "", "10"],
+        ["3.1", "3.0", "3.2", "", "", "", "0.005", "†‡", ""],
+        ["", "", "", "", "", "", "0.01", "", "8"],
+    ]
+
+
+@pytest.mark.parametrize("cell", ["not chosen", "13.5 / 14.6", "9 of 10", "<0.001", "1 [2, 3", "[1; 2]"])
+def test_csv_keeps_a_column_that_shows_anything_else(cell):
+    assert as_csv(["a [95 %]"], ("1.0 [0.5, 1.5]",), (cell,)) == [["a [95 %]"], ["1.0 [0.5, 1.5]"], [cell]]
+
+
+def test_csv_of_a_column_without_any_value_keeps_it():
+    assert as_csv(["a", "b"], ("–", "1")) == [["a", "b"], ["", "1"]]
 
 
 def test_verdicts_name_the_pairs_that_are_missing():
