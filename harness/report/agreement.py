@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from harness.claims import paired_errors
-from harness.report.appearance import SERIES, figure_style, marker, new_figure, shared_legend
+from harness.report.appearance import COLUMN_WIDTH, SERIES, figure_style, marker, new_figure, shared_legend
 from harness.report.summaries import Summary, by_repetition, find
 
 _NORMAL_95 = 1.96
@@ -43,23 +45,25 @@ def implementation_pairs(summaries: Sequence[Summary]) -> tuple[Pairs, ...]:
 def agreement(pairs: Sequence[Pairs], margin: float, titles: Mapping[str, str]) -> Figure | None:
     """Draw torch minus fastai against their mean, with ±margin, and for each of ``pairs`` mean and limits of agreement.
 
-    The colour tells the dataset, the marker the decay.
+    A dataset has a part of the horizontal axis, and a colour; the marker tells the decay.
 
     ``margin`` is an error fraction. The limits are those of 95 % of differences; a single pair has none.
     """
     if not pairs:
         return None
-    figure, panels = new_figure(1, 1, 2.4 + 0.135 * (1 + len(pairs)))  # the legend has a line for each
-    axes = panels[0][0]
     datasets = list(dict.fromkeys(pair.dataset for pair in pairs))
     decays = sorted({pair.decay for pair in pairs})
-    axes.axhspan(-100 * margin, 100 * margin, color="#d9d9d9", zorder=0, label=f"margin ±{100 * margin:g}")
-    axes.axhline(0, color="#999999", linewidth=0.8)
-    for pair in pairs:
-        look = SERIES[datasets.index(pair.dataset)], marker(decays.index(pair.decay))
-        _draw(axes, pair, look, titles.get(pair.dataset, pair.dataset))
-    axes.set_xlabel("mean test error of the two, %")
-    axes.set_ylabel("torch − fastai, points")
+    height = 2.4 + 0.135 * (1 + len(pairs))  # the legend has a line for each
+    figure, panels = new_figure(1, len(datasets), height)
+    figure.set_figwidth(COLUMN_WIDTH)
+    for axes, dataset, colour in zip(panels[0], datasets, itertools.cycle(SERIES), strict=False):
+        axes.axhspan(-100 * margin, 100 * margin, color="#d9d9d9", zorder=0, label=f"margin ±{100 * margin:g}")
+        axes.axhline(0, color="#999999", linewidth=0.8)
+        axes.set_xlabel("mean, %")
+        axes.xaxis.set_major_locator(MaxNLocator(12 // len(datasets), integer=True, min_n_ticks=2))
+        for pair in (pair for pair in pairs if pair.dataset == dataset):
+            _draw(axes, pair, (colour, marker(decays.index(pair.decay))), titles.get(dataset, dataset))
+    panels[0][0].set_ylabel("torch − fastai, points")
     shared_legend(figure, panels, 1)
     return figure
 
@@ -77,7 +81,7 @@ def _draw(axes: Axes, pair: Pairs, look: tuple[str, str], title: str) -> None:
         marker=shape,
         markersize=3.5,
         alpha=0.8,
-        label=f"{title}, {pair.decay:g}: {mean:+.2f}{limits}".replace("-", "−"),
+        label=f"{title}, {pair.decay:g}: " + f"{mean:+.2f}{limits}".replace("-", "−"),
     )
     across = (float(middles.min()), float(middles.max()))
     axes.plot(across, (mean, mean), color=colour, linewidth=1.1)

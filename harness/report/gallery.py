@@ -214,9 +214,9 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
     return (
         Plate(
             "agreement",
-            "Difference between the implementations against their mean, a point for each final seed, each at its own "
-            "tuned base rate. Solid lines: mean; dashed: 95 % limits of agreement of single runs; by decay in the "
-            "legend. The band is the equivalence margin, which is about a mean.",
+            "Difference in test error between the implementations against their mean, a point for each final seed, "
+            "each at its own tuned base rate. Solid lines: mean; dashed: 95 % limits of agreement of single runs; by "
+            "decay in the legend. The band is the equivalence margin, which is about a mean.",
             agreement(implementation_pairs(summaries), protocol.margin, titles),
             "an arm with final repetitions in both implementations",
         ),

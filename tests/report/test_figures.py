@@ -127,6 +127,16 @@ def test_each_decay_has_its_own_mean_and_limits_of_agreement_at_196_standard_dev
         assert heights == pytest.approx([differences.mean(), differences.mean() - half, differences.mean() + half])
 
 
+def test_data_sets_have_an_axis_each_for_the_mean_and_share_that_of_the_difference():
+    figure = agreement([Pairs("trec-6", 1.0, (5, 6), (6, 5)), Pairs("b", 1.0, (30, 32), (31, 30))], 0.005, {})
+    assert figure is not None
+    (left, right), (legend,) = figure.axes, figure.legends
+    assert left.get_xlim()[1] < right.get_xlim()[0]
+    assert left.get_ylim() == right.get_ylim()
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == ["margin ±0.5", "trec-6, 1: +0.00 ± 2.77", "b, 1: +0.50 ± 4.16"]
+
+
 def test_examples_show_each_arm_once_and_the_swept_arm_also_uniform():
     other = [make_record(cell("trec6", decay=1.0, arm="last", repetition=n)) for n in range(3)]
     chosen = [record.specification.arm for record in example_cells(summarise([*study(finals=3), *other], PROTOCOL))]
@@ -174,7 +184,7 @@ def test_the_agreement_of_the_whole_study_can_be_told_apart_in_colour_and_in_gre
         own = [Pairs(name, decay, (20.0, 21.0), (20.5, 20.7)) for one, name, decay in places if one == recipe]
         figure = agreement(own, 0.005, {})
         assert figure is not None
-        series = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+        series = [line for axes in figure.axes for line in axes.lines if line.get_linestyle() == "None"]
         assert len({(to_hex(line.get_color()), line.get_marker()) for line in series}) == len(series) == len(own)
 
 
