@@ -28,10 +28,10 @@ from harness.campaign import adopt as put_committed
 from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
-from harness.forecast import show_plan
 from harness.measuring import exit_if, measured_or_exit
 from harness.options import chosen_hardware, chosen_workers
 from harness.plan import UnknownNameError
+from harness.plan_view import show_overview, show_plan
 from harness.record import InvalidRecord, Record
 from harness.report.faults import PaperError, ReadmeError
 from harness.specification import Hardware
@@ -97,6 +97,18 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options, here and be
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
     place = workplace(store, None, chosen_hardware(device, precision))
     show_plan(context.obj, selection, place, results, Console())
+
+
+@app.command()
+def overview(
+    context: typer.Context,
+    device: options.Device = "cpu",
+    precision: options.PrecisionChoice = "float32",
+    store: options.StoreFolder = options.DEFAULT_STORE,
+    results: options.Results = options.RESULTS,
+) -> None:
+    """Show all profiles by data set: cells planned, cells neither stored nor committed, and what these will take."""
+    show_overview(context.obj, workplace(store, None, chosen_hardware(device, precision)), results, Console())
 
 
 @app.command()

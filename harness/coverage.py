@@ -15,24 +15,31 @@ from harness.study_definition import Study
 
 @dataclass(frozen=True)
 class Coverage:
-    """Cells of one profile on one data set; ``planned`` counts final cells whose base rate is still open as well."""
+    """Cells of one profile on one data set.
+
+    ``planned`` counts final cells whose base rate is still open as well; ``core_seconds`` is what the measured ones
+    took, without the language models that they share.
+    """
 
     profile: str
     dataset: str
     planned: int
     measured: int
+    core_seconds: float = 0.0
 
 
 def coverage(study: Study, records: Iterable[Record], baselines: Iterable[BaselineRecord]) -> tuple[Coverage, ...]:
     """One row for each profile and data set, in the order of the declarations, and one for its linear baselines."""
     known = tuple(records)
-    measured = {record.cell for record in known}
+    measured = {record.cell: record.cost.cpu_seconds for record in known}
     rows: list[Coverage] = []
     for name, profile in study.profiles.items():
         plan = planned(study, Selection(name), known)
         wanted = Counter(cell.dataset.name for cell in (*plan.cells, *plan.later))
-        there = Counter(cell.dataset.name for cell in plan.cells if cell_id(cell) in measured)
-        datasets = dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps)
-        rows += [Coverage(name, dataset, wanted[dataset], there[dataset]) for dataset in datasets]
+        spent: dict[str, list[float]] = {sweep.dataset.name: [] for sweep in profile.sweeps}
+        for cell in plan.cells:
+            if cell_id(cell) in measured:
+                spent[cell.dataset.name].append(measured[cell_id(cell)])
+        rows += [Coverage(name, dataset, wanted[dataset], len(each), sum(each)) for dataset, each in spent.items()]
     fitted = Counter(record.dataset.name for record in baselines if record.baseline in study.baselines)
     return (*rows, *(Coverage("baselines", name, len(study.baselines), fitted[name]) for name in study.datasets))

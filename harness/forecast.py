@@ -1,4 +1,4 @@
-"""Show a plan: its cells, what is missing, and the core time that measured cells and language models predict."""
+"""The core time that cells and their language models will take, by those that were measured."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
-from rich.console import Console
-
-from harness import evidence, language_model_evidence
-from harness.campaign import Selection, family_name, planned, warn_of_guesses
+from harness import language_model_evidence
 from harness.environment import processor_name
 from harness.language_model_evidence import language_model_key, trained_stages, training_seconds
-from harness.plan import Plan
 from harness.progress import clock_text
 from harness.record import Record
-from harness.specification import Cell, Hardware, cell_id
+from harness.specification import Cell, Hardware
 from harness.study_definition import Study
 from harness.tasks import GeneralModel, Stage, product_key
 from harness.workplace import Workplace
@@ -26,44 +22,21 @@ ANY = ""  # in place of an arm: all of them
 Costs = Mapping[CostKey, float]  # mean seconds of a core
 
 
-def show_plan(study: Study, selection: Selection, place: Workplace, results: Path, console: Console) -> None:
-    """Print the cells, which are in the store or in the evidence ``results``, and what the missing ones will take.
+@dataclass(frozen=True)
+class Estimate:
+    """What things of one kind take, in seconds of a core: of those whose cost is known, and how many there are."""
 
-    Raises:
-        UnknownNameError: as :func:`harness.campaign.planned`.
-        EvidenceError: when the evidence is damaged.
-    """
-    stored = {record.cell: record for record in place.store.records()}
-    known = {record.cell: record for record in evidence.committed(results)} | stored
-    current = planned(study, selection, known.values())
-    warn_of_guesses(current)
-    for cell in current.cells:
-        name = cell_id(cell)
-        state = "stored" if name in stored else "committed" if name in known else "missing"
-        console.print(f"{state:9} {name}", highlight=False, soft_wrap=True)
-    for family in current.waiting:
-        console.print(f"waits     {family_name(family)}: for tuning")
-    missing = [cell for cell in current.cells if cell_id(cell) not in stored]
-    wait = f", {len(current.later)} more wait for tuning" if current.later else ""
-    total = f"{len(current.cells)} cells, {len(missing)} not in the store{wait}; core time: "
-    wanted = [*missing, *current.later]
-    pace = _pace(known.values(), place.hardware)
-    estimates = (
-        _estimate("cell", [_cell_key(cell) for cell in wanted], _costs_of_cells(known.values(), pace)),
-        _estimate(
-            "language model",
-            [_stage_key(stage) for stage in _unmade(wanted, place)],
-            _costs_of_language_models(study, current, place, results),
-        ),
-    )
-    console.print(total + ", ".join(filter(None, estimates)), highlight=False, soft_wrap=True)
-    if wanted and pace.compared:
-        measured = f"{_counted(pace.compared, 'cell')} on this kind of machine and in this precision"
-        told = f"cells at the pace of {measured}: {pace.times:.2g} times the core time of others alike"
-        console.print(told, highlight=False, soft_wrap=True)
-    elif wanted and known and not any(map(pace.is_here, known.values())):
-        told = "cells at the pace of other machines or precisions: none was measured on this kind and in this one"
-        console.print(told, highlight=False, soft_wrap=True)
+    thing: str
+    seconds: float
+    known: int
+    unknown: int
+
+    @property
+    def text(self) -> str:
+        """In words; nothing to say of none."""
+        known = f"about {clock_text(self.seconds)} for {counted(self.known, self.thing)}" if self.known else ""
+        unknown = f"{counted(self.unknown, self.thing)} of unknown cost" if self.unknown else ""
+        return ", ".join(filter(None, (known, unknown)))
 
 
 @dataclass(frozen=True)
@@ -97,18 +70,57 @@ def _pace(records: Iterable[Record], hardware: Hardware) -> Pace:
     return replace(pace, compared=len(pairs), times=sum(own for own, _ in pairs) / sum(like for _, like in pairs))
 
 
-def _estimate(thing: str, wanted: Sequence[CostKey], costs: Costs) -> str:
-    """What things of one kind take by the mean of measured ones alike; nothing to say of none."""
-    if not wanted:
-        return ""
-    found = [cost for cost in (_cost(key, costs) for key in wanted) if cost is not None]
-    known = f"about {clock_text(sum(found))} for {_counted(len(found), thing)}"
-    unknown = f"{_counted(len(wanted) - len(found), thing)} of unknown cost"
-    return known if len(found) == len(wanted) else f"{known}, {unknown}" if found else unknown
+@dataclass(frozen=True)
+class Forecast:
+    """What any of the cells that it was made for will take; ``note`` says by the pace of which machines."""
+
+    place: Workplace
+    cells: Costs
+    language_models: Costs
+    note: str
+
+    def of(self, cells: Sequence[Cell]) -> tuple[Estimate, Estimate]:
+        """The time that cells take, and that of the language models which they need and the store has not."""
+        stages = _unmade(cells, self.place)
+        return (
+            _estimate("cell", [_cell_key(cell) for cell in cells], self.cells),
+            _estimate("language model", [_stage_key(stage) for stage in stages], self.language_models),
+        )
 
 
-def _counted(number: int, thing: str) -> str:
+def forecast(
+    study: Study, cells: Sequence[Cell], records: Iterable[Record], place: Workplace, results: Path
+) -> Forecast:
+    """Learn from measured records, from language models in the evidence, and from those in the store for ``cells``.
+
+    Raises:
+        EvidenceError: when the evidence, or a stored language model, is damaged.
+    """
+    records = tuple(records)
+    pace = _pace(records, place.hardware)
+    models = _costs_of_language_models(study, cells, place, results)
+    return Forecast(place, _costs_of_cells(records, pace), models, _note(pace, records))
+
+
+def _note(pace: Pace, records: Sequence[Record]) -> str:
+    """By whose pace cells are counted; nothing to say where no record tells of any other than this machine's."""
+    if pace.compared:
+        measured = f"{counted(pace.compared, 'cell')} on this kind of machine and in this precision"
+        return f"cells at the pace of {measured}: {pace.times:.2g} times the core time of others alike"
+    if records and not any(map(pace.is_here, records)):
+        return "cells at the pace of other machines or precisions: none was measured on this kind and in this one"
+    return ""
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, in words."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _estimate(thing: str, wanted: Sequence[CostKey], costs: Costs) -> Estimate:
+    """What things of one kind take by the mean of measured ones alike."""
+    found = [cost for cost in (_cost(key, costs) for key in wanted) if cost is not None]
+    return Estimate(thing, sum(found), len(found), len(wanted) - len(found))
 
 
 def _cost(key: CostKey, costs: Costs) -> float | None:
@@ -162,8 +174,8 @@ def _unmade(cells: Iterable[Cell], place: Workplace) -> tuple[Stage, ...]:
     )
 
 
-def _costs_of_language_models(study: Study, current: Plan, place: Workplace, results: Path) -> Costs:
-    """Seconds of the plan's own language models that are stored, and of those in the evidence, on hardware alike."""
+def _costs_of_language_models(study: Study, cells: Sequence[Cell], place: Workplace, results: Path) -> Costs:
+    """Seconds of the cells' own language models that are stored, and of those in the evidence, on hardware alike."""
     spent: dict[CostKey, list[float]] = {}
     recipes = {sweep.recipe.name: sweep.recipe for profile in study.profiles.values() for sweep in profile.sweeps}
     for model in language_model_evidence.read(results / language_model_evidence.FILE):
@@ -172,7 +184,7 @@ def _costs_of_language_models(study: Study, current: Plan, place: Workplace, res
         if dataset is not None and recipe is not None and alike:
             like = (language_model_key(dataset, recipe), "", model.implementation, ANY)
             spent.setdefault(like, []).append(model.seconds)
-    for stage in trained_stages((*current.cells, *current.later), place.hardware):
+    for stage in trained_stages(cells, place.hardware):
         key = product_key(stage, place.hardware)
         if place.store.has_product(key):
             spent.setdefault(_stage_key(stage), []).append(training_seconds(place.store.product_path(key)))

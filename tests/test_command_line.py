@@ -218,6 +218,24 @@ def test_the_plan_does_not_take_one_arms_cells_here_for_all_arms(world: Tiny, co
     assert "core time: about 2:13 for 8 cells" in said  # (10 + 30 + 10) / 3 each, not 10
 
 
+def test_the_overview_counts_what_is_neither_stored_nor_committed_and_every_cell_once(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    store = Store(world.folder / "store")
+    evidence.export([r for r in store.records() if r.specification.dataset.name == "tiny-news"], tmp_path / "r")
+    record = store.read_record(cell_id(world.cell()))
+    Store(tmp_path / "s").write_record(replace(record, cost=replace(record.cost, cpu_seconds=40.0)))
+    said = command("overview", "--store", tmp_path / "s", "--results", tmp_path / "r")
+    heading, *lines = (" ".join(line.split()) for line in said.out.splitlines())
+    assert heading == "profile data set planned missing core time of unknown cost"
+    assert lines == [
+        "quick tiny-questions 4 3 2:00 3 language models",
+        "quick tiny-news 4 0",
+        "full tiny-questions 8 7 4:40 4 language models",  # of which profile quick has 4
+        "all 12 7 4:40 4 language models",
+    ]
+
+
 def test_export_writes_sorted_files_once(world: Tiny, command: Command, tmp_path: Path) -> None:
     where = ("--store", world.folder / "store", "--results", tmp_path / "results")
     assert command("export", *where).status == 0

@@ -10,10 +10,12 @@ from harness.baseline_evidence import BaselineRecord
 from harness.campaign import Selection, planned
 from harness.coverage import Coverage, coverage
 from harness.record import Record
+from harness.report.listings import coverage_table
 from harness.specification import Baseline, Cell, Dataset, cell_id
 from study.__main__ import STUDY
 
 PROFILE = STUDY.profiles["agreement"]
+SECONDS = a_record().cost.cpu_seconds
 SMALL = replace(STUDY, profiles={"agreement": PROFILE})
 
 
@@ -32,11 +34,16 @@ def test_final_cells_count_as_planned_before_their_rate_is_chosen_and_after() ->
     whole = len(tuning) + len(PROFILE.final_repetitions) * len(decays)
     assert of([]) == Coverage("agreement", "trec6", whole, 0)
     records = [measured(cell) for cell in tuning]
-    assert of(records[:3]) == Coverage("agreement", "trec6", whole, 3)
-    assert of(records) == Coverage("agreement", "trec6", whole, len(tuning))
+    assert of(records[:3]) == Coverage("agreement", "trec6", whole, 3, 3 * SECONDS)
+    assert of(records) == Coverage("agreement", "trec6", whole, len(tuning), len(tuning) * SECONDS)
     finals = [measured(cell) for cell in planned(SMALL, Selection("agreement"), records).cells if cell not in tuning]
     trec = [record for record in finals if record.specification.dataset.name == "trec6"]
-    assert of([*records, *trec]) == Coverage("agreement", "trec6", whole, whole)
+    assert of([*records, *trec]) == Coverage("agreement", "trec6", whole, whole, whole * SECONDS)
+
+
+def test_the_table_shows_core_hours_where_there_are_any() -> None:
+    rows = coverage_table([Coverage("p", "d", 3, 2, 5400.0), Coverage("q", "d", 3, 0)], {"d": "Data"}).rows
+    assert rows == (("p", "Data", "3", "2", "1.5"), ("q", "Data", "3", "0", "–"))
 
 
 def test_a_record_of_another_data_set_or_rate_is_not_counted() -> None:

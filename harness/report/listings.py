@@ -133,14 +133,19 @@ def claims_table(verdicts: Sequence[Verdict], history: History) -> Table:
 
 def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table:
     """Build one row for each profile and data set: how many of its cells, or linear baselines, are measured."""
-    columns = (Column("Profile"), Column("Dataset"), Column("Planned", numeric=True), Column("Measured", numeric=True))
+    numbers = (Column(heading, numeric=True) for heading in ("Planned", "Measured", "Core hours"))
+    columns = (Column("Profile"), Column("Dataset"), *numbers)
     caption = (
         "Cells of each profile: as many as are declared, final repetitions whose base rate is still to be chosen "
-        "included, and those that have a record. A cell may belong to several profiles. In the last rows, linear "
-        "baselines."
+        "included, those that have a record, and the core hours that these took, without the language models that "
+        "they share. A cell may belong to several profiles. In the last rows, linear baselines."
     )
-    cells = ((row.profile, titles.get(row.dataset, row.dataset), row.planned, row.measured) for row in rows)
-    return Table(caption, columns, tuple((*names, f"{wanted}", f"{there}") for *names, wanted, there in cells))
+    return Table(caption, columns, tuple(_coverage_row(row, titles) for row in rows))
+
+
+def _coverage_row(row: Coverage, titles: Mapping[str, str]) -> tuple[str, ...]:
+    hours = f"{row.core_seconds / 3600:.1f}" if row.core_seconds else ABSENT
+    return row.profile, titles.get(row.dataset, row.dataset), f"{row.planned}", f"{row.measured}", hours
 
 
 def cells_table(records: Iterable[Record], places: Mapping[str, Place]) -> Table:
