@@ -43,7 +43,7 @@ def test_final_cells_count_as_planned_before_their_rate_is_chosen_and_after() ->
 
 def test_the_table_shows_core_hours_where_there_are_any() -> None:
     rows = coverage_table([Coverage("p", "d", 3, 2, 5400.0), Coverage("q", "d", 3, 0)], {"d": "Data"}).rows
-    assert rows == (("p", "Data", "3", "2", "1.5"), ("q", "Data", "3", "0", "–"))
+    assert rows == (("p", "Data", "3", "2", "1.50"), ("q", "Data", "3", "0", "–"))
 
 
 def test_a_record_of_another_data_set_or_rate_is_not_counted() -> None:

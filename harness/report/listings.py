@@ -144,7 +144,7 @@ def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table
 
 
 def _coverage_row(row: Coverage, titles: Mapping[str, str]) -> tuple[str, ...]:
-    hours = f"{row.core_seconds / 3600:.1f}" if row.core_seconds else ABSENT
+    hours = f"{row.core_seconds / 3600:.2f}" if row.core_seconds else ABSENT
     return row.profile, titles.get(row.dataset, row.dataset), f"{row.planned}", f"{row.measured}", hours
 
 
