@@ -1,4 +1,4 @@
-"""How much of each profile, and of the baselines, is measured: planned cells and records, by data set."""
+"""How much of each profile, and of the baselines, is measured: planned cells and records, and where some lack."""
 
 from __future__ import annotations
 
@@ -7,10 +7,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.baseline_evidence import BaselineRecord
-from harness.campaign import Selection, planned
+from harness.campaign import Selection, family_name, planned
+from harness.claims import family_of_cell
 from harness.record import Record
 from harness.specification import cell_id
 from harness.study_definition import Study
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A family of cells of one profile, named as its cells are up to the base rate, of which some have no record."""
+
+    profile: str
+    family: str
+    planned: int
+    missing: int
 
 
 @dataclass(frozen=True)
@@ -43,3 +54,16 @@ def coverage(study: Study, records: Iterable[Record], baselines: Iterable[Baseli
         rows += [Coverage(name, dataset, wanted[dataset], len(each), sum(each)) for dataset, each in spent.items()]
     fitted = Counter(record.dataset.name for record in baselines if record.baseline in study.baselines)
     return (*rows, *(Coverage("baselines", name, len(study.baselines), fitted[name]) for name in study.datasets))
+
+
+def gaps(study: Study, records: Iterable[Record]) -> tuple[Gap, ...]:
+    """Name the families of each profile that are not measured, or in part, in the order of the declarations."""
+    known = tuple(records)
+    measured = {record.cell for record in known}
+    found: list[Gap] = []
+    for name in study.profiles:
+        plan = planned(study, Selection(name), known)
+        wanted = Counter(family_name(family_of_cell(cell)) for cell in (*plan.cells, *plan.later))
+        there = Counter(family_name(family_of_cell(cell)) for cell in plan.cells if cell_id(cell) in measured)
+        found += [Gap(name, each, wanted[each], wanted[each] - there[each]) for each in wanted]
+    return tuple(gap for gap in found if gap.missing)

@@ -18,7 +18,7 @@ from pathlib import Path
 from harness.atomic import replace_text
 from harness.record import InvalidRecord, Record, from_json, result_digest
 from harness.shared_parts import PartError, is_record, read_part, to_lines, without_references
-from harness.specification import Cell, cell_id
+from harness.specification import cell_id
 
 AGAIN = "again"  # the folder, in that of the evidence, of the sets of cells that were measured again
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
@@ -122,12 +122,6 @@ def places(folder: Path) -> dict[str, Place]:
 def to_text(records: Iterable[Record]) -> str:
     """The whole text of a file of ``records``, which are sorted."""
     return "".join(f"{line}\n" for line in to_lines(records))
-
-
-def missing(cells: Iterable[Cell], records: Iterable[Record]) -> tuple[str, ...]:
-    """Name the ``cells`` that have no record, in the order of the plan."""
-    present = {record.cell for record in records}
-    return tuple(identity for identity in map(cell_id, cells) if identity not in present)
 
 
 def _read(path: Path) -> tuple[Record, ...]:

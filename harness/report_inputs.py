@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness import baseline_evidence, claim_history, evidence, language_model_evidence
 from harness.campaign import MODELS, Selection, planned
-from harness.coverage import coverage
+from harness.coverage import coverage, gaps
 from harness.record import Record
 from harness.report.page import ReportInputs
 from harness.report.pretraining import read_products
@@ -19,20 +19,19 @@ def report_inputs(
     study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], results: Path
 ) -> ReportInputs:
     """Gather the inputs of a report on ``records``; baselines and places are those in the folder ``results``."""
-    full = planned(study, Selection("full"), records)
     baselines = baseline_evidence.read(results / baseline_evidence.FILE)
     return ReportInputs(
         records=records,
         comparison=comparison,
         claims=study.claims,
         protocol=study.protocol,
-        missing=evidence.missing(full.cells, records),
         titles={name: dataset.title for name, dataset in study.datasets.items()},
         baselines=baselines,
         published=study.published,
         places=evidence.places(results),
         profiles=profiles_by_cell(study, records),
         coverage=coverage(study, records, baselines),
+        gaps=gaps(study, records),
         again=evidence.load_again(results),
         history=claim_history.read(results / claim_history.FILE),
         products=read_products(MODELS),

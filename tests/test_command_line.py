@@ -325,7 +325,7 @@ def test_a_report_without_evidence_says_what_is_missing(world: Tiny, command: Co
     page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
     assert said.status == 0
     assert (tmp_path / "report/index.html").as_uri() in said.out
-    assert cell_id(replace(world.cell(MAIN), base_rate=0.02, repetition=100)) in page
+    assert "tiny-questions/tiny/torch/freez+stlr/decay-2.6" in page
 
 
 def test_a_report_shows_the_evidence_and_nothing_is_rendered_over_other_files(

@@ -8,7 +8,7 @@ from sample_record import a_record
 
 from harness.baseline_evidence import BaselineRecord
 from harness.campaign import Selection, planned
-from harness.coverage import Coverage, coverage
+from harness.coverage import Coverage, Gap, coverage, gaps
 from harness.record import Record
 from harness.report.listings import coverage_table
 from harness.specification import Baseline, Cell, Dataset, cell_id
@@ -39,6 +39,20 @@ def test_final_cells_count_as_planned_before_their_rate_is_chosen_and_after() ->
     finals = [measured(cell) for cell in planned(SMALL, Selection("agreement"), records).cells if cell not in tuning]
     trec = [record for record in finals if record.specification.dataset.name == "trec6"]
     assert of([*records, *trec]) == Coverage("agreement", "trec6", whole, whole, whole * SECONDS)
+
+
+def test_a_gap_is_a_family_of_which_cells_lack() -> None:
+    cells = [cell for cell in planned(SMALL, Selection("agreement"), ()).cells if cell.dataset.name == "trec6"]
+    uniform = [cell for cell in cells if cell.arm.decay == 1.0]
+    finals = len(PROFILE.final_repetitions)
+    found = {gap.family: gap for gap in gaps(SMALL, [measured(cell) for cell in uniform[:3]])}
+    name = "trec6/compact/fastai/full+stlr/decay-"
+    whole = len(uniform) + finals
+    assert found[f"{name}1"] == Gap("agreement", f"{name}1", whole, whole - 3)
+    assert found[f"{name}2.6"].missing == found[f"{name}2.6"].planned == whole
+    everything = [measured(cell) for cell in cells]
+    everything += [measured(c) for c in planned(SMALL, Selection("agreement"), everything).cells if c not in cells]
+    assert {gap.family.partition("/")[0] for gap in gaps(SMALL, everything)} == {"rt-1k", "ag-1k", "imdb-1k-all-text"}
 
 
 def test_the_table_shows_core_hours_where_there_are_any() -> None:

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report.synthetic import cell, make_record
 
-from harness.evidence import ConflictingResultError, EvidenceError, export, load, missing, natural_key
+from harness.evidence import ConflictingResultError, EvidenceError, export, load, natural_key
 from harness.record import to_json
-from harness.specification import cell_id
 
 
 def seeds(*repetitions, name="rt-1k"):
@@ -140,8 +139,3 @@ def test_a_folder_that_does_not_exist_is_an_error_and_an_empty_one_is_not(tmp_pa
     assert load(tmp_path) == ()
     with pytest.raises(EvidenceError, match="no such folder"):
         load(tmp_path / "nowhere")
-
-
-def test_planned_cells_without_a_record_are_named_in_the_order_of_the_plan():
-    plan = [cell(repetition=repetition) for repetition in (3, 0, 2)]
-    assert missing(plan, seeds(0)) == (cell_id(plan[0]), cell_id(plan[2]))

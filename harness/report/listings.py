@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.claim_history import Ages, History
 from harness.claims import Protocol, Verdict
-from harness.coverage import Coverage
+from harness.coverage import Coverage, Gap
 from harness.evidence import Place, natural_key
 from harness.record import Environment, Record
 from harness.report.sides_text import contrasts_text
@@ -141,6 +141,17 @@ def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table
         "they share. A cell may belong to several profiles. In the last rows, linear baselines."
     )
     return Table(caption, columns, tuple(_coverage_row(row, titles) for row in rows))
+
+
+def gaps_table(gaps: Iterable[Gap]) -> Table:
+    """Build one row for each profile and family of which cells lack."""
+    numbers = (Column(heading, numeric=True) for heading in ("Planned", "Missing"))
+    caption = (
+        "Families of cells of which some or all have no record: data set, recipe, implementation, arm and decay, by "
+        "the names that the command line takes."
+    )
+    rows = ((gap.profile, gap.family, f"{gap.planned}", f"{gap.missing}") for gap in gaps)
+    return Table(caption, (Column("Profile"), Column("Family"), *numbers), tuple(rows))
 
 
 def _coverage_row(row: Coverage, titles: Mapping[str, str]) -> tuple[str, ...]:

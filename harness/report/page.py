@@ -17,7 +17,7 @@ from markupsafe import Markup
 from harness.baseline_evidence import BaselineRecord
 from harness.claim_history import Ages, History, ages
 from harness.claims import Claim, Family, Protocol, Verdict
-from harness.coverage import Coverage
+from harness.coverage import Coverage, Gap
 from harness.evidence import Place
 from harness.language_model_evidence import LanguageModelRecord
 from harness.published import Published
@@ -37,6 +37,7 @@ from harness.report.listings import (
     coverage_table,
     datasets_table,
     environments_table,
+    gaps_table,
     reproduction_table,
     resolution_note,
     verdicts_table,
@@ -61,7 +62,7 @@ _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """All that a report is made from; ``missing`` are ids of planned cells, ``titles`` maps dataset names.
+    """All that a report is made from; ``titles`` maps dataset names.
 
     By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
     of records of the same cells, measured in another precision or elsewhere. ``products`` are the general language
@@ -74,13 +75,13 @@ class ReportInputs:
     comparison: tuple[Comparison, ...]
     claims: tuple[Claim, ...]
     protocol: Protocol
-    missing: tuple[str, ...]
     titles: Mapping[str, str]
     baselines: tuple[BaselineRecord, ...] = ()
     published: Published = field(default_factory=Published)
     places: Mapping[str, Place] = field(default_factory=dict)
     profiles: Mapping[str, str] = field(default_factory=dict)
     coverage: tuple[Coverage, ...] = ()
+    gaps: tuple[Gap, ...] = ()
     again: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
     history: History = field(default_factory=History)
     products: Mapping[str, Product] = field(default_factory=dict)
@@ -234,6 +235,7 @@ def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str,
         left_out=[plate for plate in inputs.plates if plate.name not in drawings],
         environments=environments_table(inputs.records),
         datasets=datasets_table(inputs.records),
+        gaps=gaps_table(inputs.gaps),
         incomplete=[summary for summary in inputs.summaries if summary.missing or summary.rate is None],
         on_edge=[summary for summary in inputs.summaries if summary.on_edge],
         **cells,

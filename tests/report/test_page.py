@@ -12,6 +12,7 @@ from report.synthetic import cell, make_record, study
 
 import harness.report
 from harness.claims import Protocol
+from harness.coverage import Gap
 from harness.evidence import Place
 from harness.report.page import ReportInputs, render
 from harness.reproduction import compare
@@ -21,17 +22,17 @@ from study.published import PUBLISHED
 ROOT = Path(harness.report.__file__).parents[2]
 PROTOCOL = Protocol((100, 101), (0, 1), 0.005)
 RECORDS = study(("rt-1k",), finals=2)
-MISSING = "rt-1k/mini/torch/full+stlr/decay-6.76/lr-0.008/seed-1"
+FAMILY = "rt-1k/mini/torch/full+stlr/decay-6.76"
 INPUTS = ReportInputs(
     records=RECORDS,
     comparison=compare([make_record(cell(repetition=0))], RECORDS),
     claims=CLAIMS,
     protocol=PROTOCOL,
-    missing=(MISSING,),
+    gaps=(Gap("larger", FAMILY, 12, 5),),
     titles={"rt-1k": "Tomatoes <script>alert(1)</script> & more"},
     published=PUBLISHED,
     places={record.cell: Place(ROOT / "results/rt-1k.jsonl", n) for n, record in enumerate(RECORDS, start=1)},
-    profiles={record.cell: "full" for record in RECORDS} | {MISSING: "larger"},
+    profiles={record.cell: "full" for record in RECORDS},
 )
 
 
@@ -119,14 +120,19 @@ def test_text_from_records_and_titles_is_escaped(report):
     assert "Tomatoes &lt;script&gt;" in text
 
 
-def test_each_cell_and_each_missing_one_is_listed_with_its_command(report):
+def test_each_cell_is_listed_with_its_command(report):
     found = dict(
         re.findall(r"<summary><code>([^<]*)</code></summary><code class=\"command\">([^<]*)<", report.read_text())
     )
-    assert set(found) == {record.cell for record in RECORDS} | {MISSING}
+    assert set(found) == {record.cell for record in RECORDS}
     start = ".nox/shared/bin/python -m study run --profile"
-    assert all(command.startswith(f"{start} full --cell {cell}") for cell, command in found.items() if cell != MISSING)
-    assert found[MISSING] == f"{start} larger --cell {MISSING}"
+    assert all(command.startswith(f"{start} full --cell {cell}") for cell, command in found.items())
+
+
+def test_families_of_which_cells_lack_are_listed_by_profile(report):
+    text = report.read_text()
+    assert "5 cells without a record, by profile and family" in text
+    assert re.search(rf"<td>larger</td><td>{re.escape(FAMILY)}</td><td[^>]*>12</td><td[^>]*>5</td>", text)
 
 
 def test_a_cell_that_no_profile_has_and_no_file_holds_has_neither_command_nor_link(tmp_path):
@@ -162,7 +168,7 @@ def test_figures_and_tables_are_files_as_well(report):
 
 
 def test_two_seeds_and_one_decay_still_make_a_page(tmp_path):
-    inputs = replace(INPUTS, records=study(("rt-1k",), (2.6,), ("fastai",), finals=2), comparison=(), missing=())
+    inputs = replace(INPUTS, records=study(("rt-1k",), (2.6,), ("fastai",), finals=2), comparison=(), gaps=())
     text = render(inputs, tmp_path).read_text()
     assert "<li>agreement: an arm with final repetitions in both implementations</li>" in text
     assert "<li>low-shot: two data sets that differ only in their number of labels</li>" in text
@@ -173,7 +179,7 @@ def test_two_seeds_and_one_decay_still_make_a_page(tmp_path):
 def test_no_records_make_a_page_that_says_so(tmp_path):
     page = render(replace(INPUTS, records=(), comparison=()), tmp_path)
     assert "There are no records yet" in page.read_text()
-    assert INPUTS.missing[0] in page.read_text()
+    assert FAMILY in page.read_text()
     parse(page)
 
 
