@@ -154,7 +154,7 @@ def own_inputs(study: Study, errors: dict[float, Sequence[float]], **claim: obje
         make_record(cell(decay=decay, arm=MAIN.name, rate=rate, repetition=n), error=error)
         for decay, rate, n, error in (*tuning, *finals)
     )
-    return ReportInputs(records, (), (replace(CLAIM, places=None, **claim),), protocol, (), {})  # type: ignore[arg-type]
+    return ReportInputs(records, (), (replace(CLAIM, places=None, **claim),), protocol, {})  # type: ignore[arg-type]
 
 
 def test_a_verdict_finer_than_a_test_text_is_warned_of(study: Study) -> None:

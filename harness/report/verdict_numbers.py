@@ -33,6 +33,7 @@ def verdict_numbers(
     )
     primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
     found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
+    found |= _primary_counts([v for v in verdicts if v.claim.question == PRIMARY and v.recipe not in unshipped])
     agreement = Counter(verdict.outcome for verdict in verdicts if verdict.claim.question in (AGREEMENT, RANKING))
     found |= {f"agreement/{_slug(outcome)}": agreement[outcome] for outcome in OUTCOMES if outcome != "no data"}
     for claim in claims.values():
@@ -45,6 +46,14 @@ def verdict_numbers(
         title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
         found |= _judged(verdict, _key(verdict), title) | {f"{_key(verdict)}/marks": mark or ABSENT}
     return found
+
+
+def _primary_counts(verdicts: Sequence[Verdict]) -> dict[str, Value]:
+    """Count the verdicts of the primary question, by outcome and those with data, and name their margins."""
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    margins = sorted({f"{100 * verdict.claim.margin:g}" for verdict in verdicts})
+    found: dict[str, Value] = {f"primary/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
+    return found | {"primary": len(verdicts) - counts["no data"], "primary/margin": " or ".join(margins)}
 
 
 def _by_outcome(key: str, verdicts: Sequence[Verdict]) -> dict[str, Value]:

@@ -26,7 +26,7 @@ from study.claims import CLAIMS
 SOURCE = Path(harness.report.__file__).parents[2] / "paper"
 PROTOCOL = Protocol((100, 101), (0, 1, 2), 0.005)
 RECORDS = study(("rt-1k", "trec6"), (1.0, 2.6, 4.19), finals=3)
-INPUTS = ReportInputs(RECORDS, (), CLAIMS, PROTOCOL, (), {"rt-1k": "Tomatoes *and* #more", "trec6": "TREC"})
+INPUTS = ReportInputs(RECORDS, (), CLAIMS, PROTOCOL, {"rt-1k": "Tomatoes *and* #more", "trec6": "TREC"})
 SIDES = Selector("torch", "full+stlr", 2.6), Selector("torch", "full+stlr", 1.0)
 
 
@@ -45,7 +45,7 @@ def baseline(name: str, error: float) -> BaselineRecord:
 
 
 def found(records, claims=CLAIMS, protocol=PROTOCOL, baselines=()):
-    inputs = ReportInputs(records, (), claims, protocol, (), INPUTS.titles, baselines)
+    inputs = ReportInputs(records, (), claims, protocol, INPUTS.titles, baselines)
     return numbers(inputs)
 
 
@@ -178,6 +178,12 @@ def test_verdicts_of_the_main_question_are_apart_where_no_shipped_model_is_the_s
     key = "verdict/c/rt-1k/"
     assert (every["claim/c/shipped/held"], every["claim/c/shipped/failed"]) == ((f"{key}mini",), ())
     assert (every["claim/c/unshipped/held"], every["claim/c/unshipped/failed"]) == ((), (f"{key}own",))
+    assert (every["primary"], every["primary/held"], every["primary/failed"], every["primary/margin"]) == (
+        1,
+        1,
+        0,
+        "0.5",
+    )
 
 
 def test_a_verdict_names_an_edge_where_a_side_was_judged_at_one():

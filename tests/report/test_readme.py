@@ -17,7 +17,7 @@ from study.claims import CLAIMS
 
 PROTOCOL = Protocol((100, 101), (0, 1, 2), 0.005)
 RECORDS = study(("rt-1k", "trec6"), (1.0, 2.6), finals=3)
-INPUTS = ReportInputs(RECORDS, (), CLAIMS, PROTOCOL, (), {"rt-1k": "Tomatoes | more", "trec6": "TREC"})
+INPUTS = ReportInputs(RECORDS, (), CLAIMS, PROTOCOL, {"rt-1k": "Tomatoes | more", "trec6": "TREC"})
 PATH = Path("README.md")
 OUTCOME = re.compile(r"\*\*(held|failed|undecided)\*\*")
 MARKED = f"# Title\n\n{START}\nold\n{END}\n\nProse.\n"
