@@ -107,7 +107,10 @@ def overview(
     store: options.StoreFolder = options.DEFAULT_STORE,
     results: options.Results = options.RESULTS,
 ) -> None:
-    """Show all profiles by data set: cells planned, cells neither stored nor committed, and what these will take."""
+    """Show all profiles by data set: cells planned, cells neither stored nor committed, and what these will take.
+
+    A run measures these alone once `adopt` has put the committed records into its store; without, `plan` tells.
+    """
     show_overview(context.obj, workplace(store, None, chosen_hardware(device, precision)), results, Console())
 
 

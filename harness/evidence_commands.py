@@ -43,9 +43,10 @@ def export(
 @app.command()
 def prune(context: typer.Context, results: options.Results = options.RESULTS) -> None:
     """Take final cells at base rates that tuning no longer chooses, which no profile plans, out of the evidence."""
+    from harness.coverage import plans  # noqa: PLC0415
     from harness.report_inputs import profiles_by_cell  # noqa: PLC0415
 
-    planned = profiles_by_cell(context.obj, evidence.committed(results))
+    planned = profiles_by_cell(plans(context.obj, evidence.committed(results)))
     for cell in evidence.prune(results, planned):
         Console().print(f"taken out: {cell}", soft_wrap=True, highlight=False)
     if (results / language_model_evidence.FILE).exists():

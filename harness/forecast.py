@@ -103,7 +103,7 @@ def forecast(
 
 
 def _note(pace: Pace, records: Sequence[Record]) -> str:
-    """By whose pace cells are counted; nothing to say where no record tells of any other than this machine's."""
+    """By whose pace cells are counted; nothing to say without a comparison where this machine has cells of its own."""
     if pace.compared:
         measured = f"{counted(pace.compared, 'cell')} on this kind of machine and in this precision"
         return f"cells at the pace of {measured}: {pace.times:.2g} times the core time of others alike"

@@ -40,9 +40,8 @@ class LanguageModelRecord:
 
     ``start`` is the digest of its encoder, as in ``Inputs.start`` of the cells that start from it; ``dataset`` the
     first of their data sets, where several share the text. The perplexities are those on held-out documents of the
-    text, of the general model and of this one (None: it diverged). ``tokens`` is how many were read, all epochs
-    together. ``device``, ``precision`` and ``processor`` are those of a cell that starts from it, in whose store it
-    was made.
+    text, of the general model and of this one. ``tokens`` is how many were read, all epochs together. ``device``,
+    ``precision`` and ``processor`` are those of a cell that starts from it, in whose store it was made.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -54,7 +53,7 @@ class LanguageModelRecord:
     repetition: int
     start: str
     perplexity_before: float
-    perplexity: float | None
+    perplexity: float
     tokens: int
     tokens_per_second: float
     device: str
@@ -74,6 +73,8 @@ _RECORDS = TypeAdapter(tuple[LanguageModelRecord, ...])
 def collect(store: Store, records: Iterable[Record]) -> tuple[LanguageModelRecord, ...]:
     """Describe the fine-tuned language models among the store's products that cells of ``records`` start from.
 
+    Those without a finite perplexity are left out: no digest tells one model of nothing but NaN from another.
+
     Raises:
         EvidenceError: when a product is damaged.
     """
@@ -90,7 +91,8 @@ def collect(store: Store, records: Iterable[Record]) -> tuple[LanguageModelRecor
         except WeightsError as error:
             raise EvidenceError(str(error)) from error
         start = weights_digest(encoder_only(weights))
-        if start in first and isinstance(parent_stage(first[start].specification), TargetModel):
+        measured = facts.get("perplexity") is not None
+        if measured and start in first and isinstance(parent_stage(first[start].specification), TargetModel):
             found.append(_described(first[start], start, facts))
     return tuple(found)
 

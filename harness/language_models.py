@@ -29,8 +29,8 @@ from harness.workplace import Workplace, implementation_module, oriented
 def make_product(stage: Stage, place: Workplace, report: Report) -> None:
     """Make a stage's language model and store it under its key, with the facts of its making.
 
-    One that diverges when it is fine-tuned is an outcome like any other: it is stored, without a perplexity, and the
-    classifiers that start from its weights leave records that say they diverged.
+    One that diverges when it is fine-tuned is an outcome like any other: it is stored, without a perplexity where that
+    is not finite, and the classifiers that start from weights that are not finite diverge too, and are recorded so.
 
     Raises:
         FloatingPointError: when a general model diverges, from which nothing could be learnt.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from harness import evidence
 from harness.campaign import Selection, family_name, planned, warn_of_guesses
+from harness.coverage import plans
 from harness.forecast import Forecast, counted, forecast
 from harness.progress import clock_text
 from harness.specification import Cell, cell_id
@@ -48,35 +50,40 @@ def show_plan(study: Study, selection: Selection, place: Workplace, results: Pat
 def show_overview(study: Study, place: Workplace, results: Path, console: Console) -> None:
     """Print a line for each profile and data set: cells planned, neither stored nor committed, and what these take.
 
-    The last line has every cell once, however many profiles share it.
+    The last line has every cell and language model once, however many lines share it.
 
     Raises:
         EvidenceError: when the evidence is damaged.
     """
     known = {record.cell: record for record in (*evidence.committed(results), *place.store.records())}
-    lines: dict[tuple[str, str], list[Cell]] = {}
-    for profile in study.profiles:
-        current = planned(study, Selection(profile), known.values())
+    wanted: dict[tuple[str, str], list[Cell]] = {}
+    missing: dict[tuple[str, str], list[Cell]] = {}
+    for profile, current in plans(study, known.values()).items():
         for cell in (*current.cells, *current.later):
-            lines.setdefault((profile, cell.dataset.name), []).append(cell)
-    everything = tuple(dict.fromkeys(cell for cells in lines.values() for cell in cells))
+            wanted.setdefault((profile, cell.dataset.name), []).append(cell)
+        for cell in (*(cell for cell in current.cells if cell_id(cell) not in known), *current.later):
+            missing.setdefault((profile, cell.dataset.name), []).append(cell)
+    everything, all_missing = _once(wanted), _once(missing)
     expected = forecast(study, everything, known.values(), place, results)
     table = Table("profile", "data set", box=None)
     for heading in ("planned", "missing", "core time", "of unknown cost"):
-        table.add_column(heading, justify="right")
-    for (profile, dataset), cells in lines.items():
-        table.add_row(profile, dataset, *_counts(cells, known, expected))
-    table.add_row("all", "", *_counts(everything, known, expected), style="bold")
-    console.print(table)
-    if expected.note:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for line, cells in wanted.items():
+        table.add_row(*line, f"{len(cells)}", *_missing(missing.get(line, ()), expected))
+    table.add_row("all", "", f"{len(everything)}", *_missing(all_missing, expected), style="bold")
+    console.print(table, soft_wrap=True)
+    if all_missing and expected.note:
         console.print(expected.note, highlight=False, soft_wrap=True)
 
 
-def _counts(cells: Sequence[Cell], known: Collection[str], expected: Forecast) -> tuple[str, ...]:
-    """How many cells there are and lack, the core time of those that lack, and how much of that nothing tells of."""
-    missing = [cell for cell in cells if cell_id(cell) not in known]
-    estimates = expected.of(missing)
+def _once(lines: Mapping[tuple[str, str], Sequence[Cell]]) -> tuple[Cell, ...]:
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(lines.values())))
+
+
+def _missing(cells: Sequence[Cell], expected: Forecast) -> tuple[str, ...]:
+    """How many cells are missing, their core time, and how much of that nothing tells of."""
+    estimates = expected.of(cells)
     seconds = sum(estimate.seconds for estimate in estimates)
     unknown = (counted(estimate.unknown, estimate.thing) for estimate in estimates if estimate.unknown)
     time = clock_text(seconds) if any(estimate.known for estimate in estimates) else ""
-    return f"{len(cells)}", f"{len(missing)}", time, ", ".join(unknown)
+    return f"{len(cells)}", time, ", ".join(unknown)

@@ -70,7 +70,7 @@ class Result:
     epochs: tuple[Epoch, ...]
     rates: RealisedRates
     displacement: dict[str, float | None]  # group name -> ‖θ − θ₀‖ / ‖θ₀‖; None where not finite
-    perplexity: float | None  # of the starting language model on held-out text; None: not measured, or not finite
+    perplexity: float | None  # of the starting language model on held-out text; None: none measured, or not finite
 
 
 @dataclass(frozen=True)

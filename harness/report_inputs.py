@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness import baseline_evidence, claim_history, evidence, language_model_evidence
-from harness.campaign import MODELS, Selection, planned
-from harness.coverage import coverage, gaps
+from harness.campaign import MODELS
+from harness.coverage import coverage, gaps, plans
+from harness.plan import Plan
 from harness.record import Record
 from harness.report.page import ReportInputs
 from harness.report.pretraining import read_products
@@ -19,6 +21,7 @@ def report_inputs(
     study: Study, records: tuple[Record, ...], comparison: tuple[Comparison, ...], results: Path
 ) -> ReportInputs:
     """Gather the inputs of a report on ``records``; baselines and places are those in the folder ``results``."""
+    every_plan = plans(study, records)
     baselines = baseline_evidence.read(results / baseline_evidence.FILE)
     return ReportInputs(
         records=records,
@@ -29,9 +32,9 @@ def report_inputs(
         baselines=baselines,
         published=study.published,
         places=evidence.places(results),
-        profiles=profiles_by_cell(study, records),
-        coverage=coverage(study, records, baselines),
-        gaps=gaps(study, records),
+        profiles=profiles_by_cell(every_plan),
+        coverage=coverage(study, every_plan, records, baselines),
+        gaps=gaps(every_plan, records),
         again=evidence.load_again(results),
         history=claim_history.read(results / claim_history.FILE),
         products=read_products(MODELS),
@@ -41,10 +44,10 @@ def report_inputs(
     )
 
 
-def profiles_by_cell(study: Study, records: tuple[Record, ...]) -> dict[str, str]:
-    """Name for each cell that some profile plans, given ``records``, the first such profile as declared."""
+def profiles_by_cell(plans: Mapping[str, Plan]) -> dict[str, str]:
+    """Name for each cell that some profile plans the first such profile."""
     found: dict[str, str] = {}
-    for name in study.profiles:
-        for cell in planned(study, Selection(name), records).cells:
+    for name, plan in plans.items():
+        for cell in plan.cells:
             found.setdefault(cell_id(cell), name)
     return found

@@ -181,9 +181,7 @@ def test_a_cell_whose_language_model_diverged_is_one_too(
     assert len(record.result.epochs) == 1
     assert (record.result.epochs[0].training_loss, record.result.perplexity) == (None, None)
     assert from_json(to_json(record), "test") == record
-    (model,) = collect(place.store, [record])
-    assert model.perplexity is None
-    assert model.perplexity_before > 1
+    assert collect(place.store, [record]) == ()  # of nothing but NaN, as any other that diverged
 
 
 def test_a_class_that_a_word_gives_away_is_learnt(world: Tiny, place: Workplace) -> None:

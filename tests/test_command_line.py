@@ -231,9 +231,20 @@ def test_the_overview_counts_what_is_neither_stored_nor_committed_and_every_cell
     assert lines == [
         "quick tiny-questions 4 3 2:00 3 language models",
         "quick tiny-news 4 0",
-        "full tiny-questions 8 7 4:40 4 language models",  # of which profile quick has 4
-        "all 12 7 4:40 4 language models",
+        "full tiny-questions 8 8 5:20 4 language models",  # profile quick has 4, one of them stored
+        "all 12 8 5:20 4 language models",
     ]
+
+
+def test_final_cells_whose_rate_is_open_are_missing_wherever_they_are_shown(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    """At the middle of the grid, where they stand meanwhile, a cell may be known for another reason."""
+    record = Store(world.folder / "store").read_record(cell_id(world.cell()))
+    Store(tmp_path / "s").write_record(record)
+    full = replace(world.study, profiles={"full": world.study.profiles["full"]})
+    said = command("overview", "--store", tmp_path / "s", "--results", tmp_path / "r", study=full)
+    assert [line.split()[2:4] for line in said.out.splitlines()[1:2]] == [["8", "8"]]
 
 
 def test_export_writes_sorted_files_once(world: Tiny, command: Command, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from sample_record import a_record
 
 from harness.baseline_evidence import BaselineRecord
 from harness.campaign import Selection, planned
-from harness.coverage import Coverage, Gap, coverage, gaps
+from harness.claims import Family
+from harness.coverage import Coverage, Gap, coverage, gaps, plans
 from harness.record import Record
 from harness.report.listings import coverage_table
 from harness.specification import Baseline, Cell, Dataset, cell_id
@@ -24,7 +25,11 @@ def measured(cell: Cell) -> Record:
 
 
 def of(records: list[Record], dataset: str = "trec6") -> Coverage:
-    (row,) = [row for row in coverage(SMALL, records, ()) if (row.profile, row.dataset) == ("agreement", dataset)]
+    (row,) = [
+        row
+        for row in coverage(SMALL, plans(SMALL, records), records, ())
+        if (row.profile, row.dataset) == ("agreement", dataset)
+    ]
     return row
 
 
@@ -41,18 +46,22 @@ def test_final_cells_count_as_planned_before_their_rate_is_chosen_and_after() ->
     assert of([*records, *trec]) == Coverage("agreement", "trec6", whole, whole, whole * SECONDS)
 
 
-def test_a_gap_is_a_family_of_which_cells_lack() -> None:
+def test_a_gap_is_a_family_of_which_cells_are_missing() -> None:
     cells = [cell for cell in planned(SMALL, Selection("agreement"), ()).cells if cell.dataset.name == "trec6"]
     uniform = [cell for cell in cells if cell.arm.decay == 1.0]
     finals = len(PROFILE.final_repetitions)
-    found = {gap.family: gap for gap in gaps(SMALL, [measured(cell) for cell in uniform[:3]])}
-    name = "trec6/compact/fastai/full+stlr/decay-"
+    found = {gap.family.decay: gap for gap in gaps_of([measured(cell) for cell in uniform[:3]], "trec6")}
     whole = len(uniform) + finals
-    assert found[f"{name}1"] == Gap("agreement", f"{name}1", whole, whole - 3)
-    assert found[f"{name}2.6"].missing == found[f"{name}2.6"].planned == whole
+    assert found[1.0] == Gap("agreement", Family("trec6", "compact", "fastai", "full+stlr", 1.0), whole, whole - 3)
+    assert found[2.6].missing == found[2.6].planned == whole
     everything = [measured(cell) for cell in cells]
     everything += [measured(c) for c in planned(SMALL, Selection("agreement"), everything).cells if c not in cells]
-    assert {gap.family.partition("/")[0] for gap in gaps(SMALL, everything)} == {"rt-1k", "ag-1k", "imdb-1k-all-text"}
+    assert not gaps_of(everything, "trec6")
+    assert gaps_of(everything, "rt-1k")
+
+
+def gaps_of(records: list[Record], dataset: str) -> list[Gap]:
+    return [gap for gap in gaps(plans(SMALL, records), records) if gap.family.dataset == dataset]
 
 
 def test_the_table_shows_core_hours_where_there_are_any() -> None:
@@ -67,7 +76,7 @@ def test_a_record_of_another_data_set_or_rate_is_not_counted() -> None:
 
 
 def test_every_profile_and_data_set_has_a_row() -> None:
-    rows = coverage(STUDY, (), ())
+    rows = coverage(STUDY, plans(STUDY, ()), (), ())
     assert {row.profile for row in rows} == {*STUDY.profiles, "baselines"}
     assert all(row.planned > 0 for row in rows)
 
@@ -76,7 +85,7 @@ def test_a_baseline_counts_where_it_was_fitted_as_it_is_declared_now() -> None:
     first, second = STUDY.baselines
     old = replace(second, strengths=(1.0,))
     fitted = [a_baseline(STUDY.datasets["trec6"], baseline) for baseline in (first, old)]
-    rows = {row.dataset: row for row in coverage(SMALL, (), fitted) if row.profile == "baselines"}
+    rows = {row.dataset: row for row in coverage(SMALL, plans(SMALL, ()), (), fitted) if row.profile == "baselines"}
     assert list(rows) == list(STUDY.datasets)
     assert (rows["trec6"].planned, rows["trec6"].measured, rows["rt-1k"].measured) == (2, 1, 0)
 

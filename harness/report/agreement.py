@@ -45,7 +45,7 @@ def implementation_pairs(summaries: Sequence[Summary]) -> tuple[Pairs, ...]:
 def agreement(pairs: Sequence[Pairs], margin: float, titles: Mapping[str, str]) -> Figure | None:
     """Draw torch minus fastai against their mean, with ±margin, and for each of ``pairs`` mean and limits of agreement.
 
-    A dataset has a part of the horizontal axis, and a colour; the marker tells the decay.
+    A dataset has a panel with its own horizontal scale, and a colour; the marker tells the decay.
 
     ``margin`` is an error fraction. The limits are those of 95 % of differences; a single pair has none.
     """
@@ -60,7 +60,7 @@ def agreement(pairs: Sequence[Pairs], margin: float, titles: Mapping[str, str]) 
         axes.axhspan(-100 * margin, 100 * margin, color="#d9d9d9", zorder=0, label=f"margin ±{100 * margin:g}")
         axes.axhline(0, color="#999999", linewidth=0.8)
         axes.set_xlabel("mean, %")
-        axes.xaxis.set_major_locator(MaxNLocator(12 // len(datasets), integer=True, min_n_ticks=2))
+        axes.xaxis.set_major_locator(MaxNLocator(max(2, 12 // len(datasets)), integer=True, min_n_ticks=2))
         for pair in (pair for pair in pairs if pair.dataset == dataset):
             _draw(axes, pair, (colour, marker(decays.index(pair.decay))), titles.get(dataset, dataset))
     panels[0][0].set_ylabel("torch − fastai, points")

@@ -1,6 +1,7 @@
-"""Tables as CSV, for programs: where a column shows a number with its interval or marks, each has a column of its own.
+"""Tables as CSV, for programs: where a numeric column shows intervals or marks, these have columns of their own.
 
-Minus signs are ASCII, absent values empty, and there is no caption.
+Bounds do where the heading names an interval's level or any cell has some, marks where any cell has one. What else a
+cell shows stays whole. Minus signs are ASCII, absent values empty, and there is no caption.
 """
 
 from __future__ import annotations
@@ -8,17 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from harness.report.tables import ABSENT, Table
 
-_NUMBER = r"[+-]?\d+(?:\.\d+)?"
+_NUMBER = r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _SHOWN = re.compile(rf"(?P<value>{_NUMBER})?\s*(?:\[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?\s*(?P<marks>[†‡§∗*]*)")
-_HEADING = re.compile(r"(?P<name>.*?)(?: \[(?P<level>[^\]]*)\])?")
 
 
 def to_csv(table: Table) -> str:
-    """Write headings and rows; a numeric column in which anything else is shown stays as it is."""
+    """Write headings and rows."""
     columns: list[tuple[str, Sequence[str]]] = []
     for index, column in enumerate(table.columns):
         heading = _plain(column.heading)
@@ -31,16 +32,33 @@ def to_csv(table: Table) -> str:
     return buffer.getvalue()
 
 
-def _parted(heading: str, cells: Sequence[str]) -> Iterable[tuple[str, Sequence[str]]]:
-    """A column of numbers, intervals and marks as one column for each of them that occurs."""
-    shown, named = [_SHOWN.fullmatch(cell) for cell in cells], _HEADING.fullmatch(heading)
-    found = [match for match in shown if match is not None]
-    if named is None or len(found) < len(cells):
-        return [(heading, cells)]
-    level = f"{named['level']} " if named["level"] else ""
-    parts = {"value": "", "low": f", {level}low", "high": f", {level}high", "marks": ", marks"}
-    parted = [(f"{named['name']}{ending}", [match[part] or "" for match in found]) for part, ending in parts.items()]
-    return [part for part in parted if any(part[1])] or [(heading, cells)]
+class _Shown(NamedTuple):
+    """What a cell shows; text that is nothing of the kind is a value."""
+
+    value: str
+    low: str = ""
+    high: str = ""
+    marks: str = ""
+
+
+def _shown(cell: str) -> _Shown:
+    match = _SHOWN.fullmatch(cell)
+    return _Shown(cell) if match is None else _Shown(*match.groups(default=""))
+
+
+def _parted(heading: str, cells: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Columns of the values, the bounds and the marks of a numeric column."""
+    name, _, level = heading.removesuffix("]").partition(" [")
+    shown = [_shown(cell) for cell in cells]
+    bounded = bool(level) or any(one.low for one in shown)
+    if level or not bounded or any(one.value for one in shown):
+        yield name, [one.value for one in shown]
+    if bounded:
+        start = f"{name}, {level} " if level else f"{name}, "
+        yield f"{start}low", [one.low for one in shown]
+        yield f"{start}high", [one.high for one in shown]
+    if any(one.marks for one in shown):
+        yield f"{name}, marks", [one.marks for one in shown]
 
 
 def _plain(cell: str) -> str:

@@ -215,8 +215,9 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
         Plate(
             "agreement",
             "Difference in test error between the implementations against their mean, a point for each final seed, "
-            "each at its own tuned base rate. Solid lines: mean; dashed: 95 % limits of agreement of single runs; by "
-            "decay in the legend. The band is the equivalence margin, which is about a mean.",
+            "each at its own tuned base rate; data sets side by side in the order of the legend, each with a "
+            "horizontal scale of its own. Solid lines: mean; dashed: 95 % limits of agreement of single runs; by decay "
+            "in the legend. The band is the equivalence margin, which is about a mean.",
             agreement(implementation_pairs(summaries), protocol.margin, titles),
             "an arm with final repetitions in both implementations",
         ),

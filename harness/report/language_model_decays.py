@@ -48,9 +48,10 @@ def language_model_decays_table(groups: Sequence[Group], titles: Mapping[str, st
     )
     caption = (
         "The fine-tuning of the language model: its schedule and decay, at one base rate that nothing tuned; its mean "
-        "perplexity on held-out text after it; and the error of the classifier that follows (the arm of full ULMFiT, "
-        "its own base rate tuned), over the final seeds. Differences to the language model that was fine-tuned with a "
-        f"uniform rate are in points, paired by seed, with BCa intervals that are not adjusted. {NOTE}"
+        "perplexity on held-out text after it, without models that diverged; and the error of the classifier that "
+        "follows (the arm of full ULMFiT, its own base rate tuned), over the final seeds. Differences to the language "
+        "model that was fine-tuned with a uniform rate are in points, paired by seed, with BCa intervals that are not "
+        f"adjusted. {NOTE}"
     )
     return Table(caption, columns, tuple(_row(decay, group, titles) for group in groups for decay in group))
 
@@ -60,12 +61,13 @@ def _row(decay: float, group: Group, titles: Mapping[str, str]) -> tuple[str, ..
     family, start = summary.family, summary.finals[0].specification.arm.start
     assert isinstance(start, LanguageModelArm)
     perplexities = [r.result.perplexity for r in summary.finals if r.result.perplexity is not None]
+    diverged = len(summary.finals) - len(perplexities)
     return (
         f"{titles.get(family.dataset, family.dataset)} ({family.recipe})",
         family.implementation,
         start.schedule + (", embedding lowest" if start.embedding_group == "bottom" else ""),
         f"{decay:g}",
-        f"{mean(perplexities):.1f}" if perplexities else ABSENT,
+        (f"{mean(perplexities):.1f}" if perplexities else ABSENT) + (f" ({diverged} diverged)" if diverged else ""),
         rate_text(summary),
         seeds_text(summary),
         percent(summary.validation_error),

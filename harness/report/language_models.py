@@ -21,8 +21,8 @@ class Group:
     """Language models that differ in the repetition alone; data sets may share the text.
 
     ``perplexities`` on held-out text has by repetition that of each model that a record starts from, by the digest of
-    its encoder: another machine, or other training code, makes another one; None for one that diverged. ``titles``
-    counts records by data set and recipe.
+    its encoder: another machine, or other training code, makes another one; None where it is not finite.
+    ``titles`` counts records by data set and recipe.
     """
 
     implementation: Implementation
@@ -38,13 +38,13 @@ class Group:
 
     @property
     def by_repetition(self) -> list[float]:
-        """The perplexity of each repetition whose models did not diverge, the mean where several are of one."""
+        """The perplexity of each repetition that has a finite one, the mean where several models have."""
         each = ([value for value in models.values() if value is not None] for models in self.perplexities.values())
         return [mean(finite) for finite in each if finite]
 
     @property
     def diverged(self) -> int:
-        """How many repetitions have a model that diverged."""
+        """How many repetitions have a model without a finite perplexity."""
         return sum(None in models.values() for models in self.perplexities.values())
 
 
@@ -81,12 +81,12 @@ def language_models_table(groups: Iterable[Group]) -> Table:
     )
     caption = (
         "Language models that cells start from: perplexity on held-out documents of the text, before fine-tuning on "
-        "the rest of it and after; mean and standard deviation over repetitions that did not diverge. Of data sets "
-        "that share the text one is named. fastai's is computed in the precision of the training, ours always in "
-        "float32, so that the same weights may differ in the second decimal or the first. Timed: models whose training "
-        "is in the evidence with the time that it took; tokens that each read, all epochs together, and minutes on one "
-        "core, the median and the range. The machines were at times shared: the minutes say what a run costs, not "
-        "which implementation is faster."
+        "the rest of it and after; mean and standard deviation over repetitions, without models that diverged, which "
+        "are counted. Of data sets that share the text one is named. fastai's is computed in the precision of the "
+        "training, ours always in float32, so that the same weights may differ in the second decimal or the first. "
+        "Timed: models whose training is in the evidence with the time that it took; tokens that each read, all epochs "
+        "together, and minutes on one core, the median and the range. The machines were at times shared: the minutes "
+        "say what a run costs, not which implementation is faster."
     )
     return Table(caption, columns, tuple(map(_row, groups)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from harness.campaign import family_name
 from harness.claim_history import Ages, History
 from harness.claims import Protocol, Verdict
 from harness.coverage import Coverage, Gap
@@ -144,13 +145,14 @@ def coverage_table(rows: Iterable[Coverage], titles: Mapping[str, str]) -> Table
 
 
 def gaps_table(gaps: Iterable[Gap]) -> Table:
-    """Build one row for each profile and family of which cells lack."""
+    """Build one row for each profile and family of which cells are missing."""
     numbers = (Column(heading, numeric=True) for heading in ("Planned", "Missing"))
     caption = (
-        "Families of cells of which some or all have no record: data set, recipe, implementation, arm and decay, by "
-        "the names that the command line takes."
+        "Data set, recipe, implementation, arm and decay of cells of which some or all have no record; a cell may "
+        "belong to several profiles. The command beneath runs them, tuning first, in the precision that it is given "
+        "with --precision; --store names a folder to which adopt has put those that are committed."
     )
-    rows = ((gap.profile, gap.family, f"{gap.planned}", f"{gap.missing}") for gap in gaps)
+    rows = ((gap.profile, family_name(gap.family), f"{gap.planned}", f"{gap.missing}") for gap in gaps)
     return Table(caption, (Column("Profile"), Column("Family"), *numbers), tuple(rows))
 
 

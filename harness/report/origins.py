@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from harness.campaign import family_name
+from harness.coverage import Gap
 from harness.evidence import Place
 from harness.record import Environment, Record
 from harness.specification import ShippedModel
@@ -31,6 +33,15 @@ def commands(
         cell: f"{_first(known.get(cell), unshipped)}{STUDY} run --profile {profile} --cell {cell}"
         f"{_hardware(known[cell].environment) if cell in known else ''}"
         for cell, profile in profiles.items()
+    }
+
+
+def family_commands(gaps: Iterable[Gap]) -> dict[tuple[str, str], str]:
+    """Write the command that measures a family of which cells are missing, by profile and name."""
+    return {
+        (gap.profile, family_name(gap.family)): f"{STUDY} run --profile {gap.profile} --dataset {gap.family.dataset} "
+        f"--implementation {gap.family.implementation} --arm {gap.family.arm} --decay {gap.family.decay:g}"
+        for gap in gaps
     }
 
 

@@ -44,7 +44,7 @@ from harness.report.listings import (
 )
 from harness.report.marks import marked_families, verdict_marks
 from harness.report.near_rates import NearRates, near_rates, near_rates_table
-from harness.report.origins import address, commands
+from harness.report.origins import address, commands, family_commands
 from harness.report.pretraining import Product, Start, pretraining_table, starts, tokens_table
 from harness.report.robustness import areas_table
 from harness.report.same_rates import same_rates_table
@@ -248,6 +248,7 @@ def _cells(inputs: ReportInputs, output: Path) -> dict[str, object]:
         "cells": cells_table(inputs.records, inputs.places),
         "addresses": {cell: address(place, output) for cell, place in inputs.places.items()},
         "commands": commands(inputs.profiles, inputs.records, inputs.unshipped),
+        "family_commands": family_commands(inputs.gaps),
     }
 
 

@@ -6,14 +6,14 @@ It stands between two comments. Everything else in the file is prose, and stays 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from harness.claims import PRIMARY, Family
-from harness.report.at_a_glance import Judged, apart, at_a_glance
+from harness.claims import Family, Verdict
+from harness.report.at_a_glance import apart, at_a_glance
 from harness.report.faults import ReadmeError
+from harness.report.in_short import in_short
 from harness.report.page import ReportInputs
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, find, swept_arm, without_shipped_model
 from harness.report.tables import Table, points, rate_text, to_markdown
@@ -62,7 +62,7 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
     measured = any(verdict.outcome != "no data" for verdict, *_ in first)
     table = to_markdown(_marked(at_a_glance(first, inputs.titles))).rstrip("\n") if measured else ""
     blocks = (
-        _in_short(first),
+        _in_short((verdict for verdict, *_ in first), inputs.titles),
         table,
         _the_rest(inputs, paper),
         _near(inputs, paper),
@@ -72,17 +72,17 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
     return "\n\n".join(filter(None, blocks))
 
 
-def _in_short(judged: Iterable[Judged]) -> str:
+def _in_short(verdicts: Iterable[Verdict], titles: Mapping[str, str]) -> str:
     """Count what became of the question that the study is named after."""
-    found = [verdict for verdict, *_ in judged if verdict.claim.question == PRIMARY and verdict.outcome != "no data"]
-    if not found:
+    found = in_short(verdicts, titles)
+    if not found.compared:
         return ""
-    counts = Counter(verdict.outcome for verdict in found)
-    margins = " or ".join(sorted({f"{100 * verdict.claim.margin:g}" for verdict in found}))
+    lower = f" ({'; '.join(found.lower)})" if found.lower else ""
+    higher = f" (in {found.higher} of them the whole interval says that it is higher)" if found.higher else ""
     return (
-        f"**In short.** Discriminative (decay 2.6) against uniform rates, each tuned, in {len(found)} comparisons: a "
-        f"lower test error is shown in {counts['held']}, one lower by {margins} points or more is ruled out in "
-        f"{counts['failed']}, {counts['undecided']} are undecided."
+        f"**In short.** Discriminative (decay 2.6) against uniform rates, each tuned, in {found.compared} pairings of "
+        f"data set, implementation and unfreezing: a lower test error is shown in {len(found.lower)}{lower}, one lower "
+        f"by {found.margins} points or more is ruled out in {found.failed}{higher}, {found.undecided} are undecided."
     )
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 
 from harness.claim_history import Ages
 from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Outcome, Verdict
+from harness.report.in_short import InShort, in_short
 from harness.report.listings import later_text
 from harness.report.sides_text import contrast_text, contrasts_text
 from harness.report.tables import ABSENT, Value, bracketed, p_value, points
@@ -33,7 +34,7 @@ def verdict_numbers(
     )
     primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
     found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
-    found |= _primary_counts([v for v in verdicts if v.claim.question == PRIMARY and v.recipe not in unshipped])
+    found |= _in_short(in_short([verdict for verdict in verdicts if verdict.recipe not in unshipped], titles))
     agreement = Counter(verdict.outcome for verdict in verdicts if verdict.claim.question in (AGREEMENT, RANKING))
     found |= {f"agreement/{_slug(outcome)}": agreement[outcome] for outcome in OUTCOMES if outcome != "no data"}
     for claim in claims.values():
@@ -48,12 +49,17 @@ def verdict_numbers(
     return found
 
 
-def _primary_counts(verdicts: Sequence[Verdict]) -> dict[str, Value]:
-    """Count the verdicts of the primary question, by outcome and those with data, and name their margins."""
-    counts = Counter(verdict.outcome for verdict in verdicts)
-    margins = sorted({f"{100 * verdict.claim.margin:g}" for verdict in verdicts})
-    found: dict[str, Value] = {f"primary/{_slug(outcome)}": counts[outcome] for outcome in OUTCOMES}
-    return found | {"primary": len(verdicts) - counts["no data"], "primary/margin": " or ".join(margins)}
+def _in_short(found: InShort) -> dict[str, Value]:
+    return {
+        "in-short": found.compared,
+        "in-short/lower": len(found.lower),
+        "in-short/lower/names": found.lower,
+        "in-short/failed": found.failed,
+        "in-short/higher": found.higher,
+        "in-short/undecided": found.undecided,
+        "in-short/missing": found.missing,
+        "in-short/margins": found.margins,
+    }
 
 
 def _by_outcome(key: str, verdicts: Sequence[Verdict]) -> dict[str, Value]:

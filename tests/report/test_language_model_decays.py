@@ -49,6 +49,13 @@ def test_arms_that_differ_in_the_language_models_decay_alone_are_set_beside_each
     assert table.rows[1][-3] == "25.00"
 
 
+def test_language_models_that_diverged_are_counted_beside_the_mean_of_the_others():
+    steep = finals("a", replace(TUNED, decay=4.192), (0.2, 0.3))
+    steep[1] = replace(steep[1], result=replace(steep[1].result, perplexity=None))
+    found = groups(finals("b", TUNED, (0.2, 0.3)), steep)
+    assert [row[4] for row in language_model_decays_table(found, {}).rows] == ["50.5", "50.0 (1 diverged)"]
+
+
 def test_without_the_uniform_rate_there_is_no_difference_and_one_decay_alone_is_no_group():
     found = groups(finals("a", TUNED, (0.2, 0.3)), finals("b", replace(TUNED, decay=4.192), (0.2, 0.3)))
     assert [row[-1] for row in language_model_decays_table(found, {}).rows] == ["–", "–"]

@@ -178,11 +178,9 @@ def test_verdicts_of_the_main_question_are_apart_where_no_shipped_model_is_the_s
     key = "verdict/c/rt-1k/"
     assert (every["claim/c/shipped/held"], every["claim/c/shipped/failed"]) == ((f"{key}mini",), ())
     assert (every["claim/c/unshipped/held"], every["claim/c/unshipped/failed"]) == ((), (f"{key}own",))
-    assert (every["primary"], every["primary/held"], every["primary/failed"], every["primary/margin"]) == (
+    assert (every["in-short"], every["in-short/lower/names"]) == (
         1,
-        1,
-        0,
-        "0.5",
+        ("Tomatoes *and* #more (mini), full+stlr of torch",),
     )
 
 

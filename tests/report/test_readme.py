@@ -99,7 +99,8 @@ def test_what_became_of_the_main_question_is_counted_first():
     shown, ruled_out, undecided = (own.count(outcome) for outcome in ("held", "failed", "undecided"))
     first, *_ = generated_part(INPUTS, (), "paper").splitlines()
     assert shown + ruled_out + undecided > 2
-    assert f"in {shown + ruled_out + undecided} comparisons: a lower test error is shown in {shown}, " in first
+    assert f"in {shown + ruled_out + undecided} pairings of data set, implementation and unfreezing: " in first
+    assert f"a lower test error is shown in {shown}, " in first
     assert first.endswith(f"lower by 0.5 points or more is ruled out in {ruled_out}, {undecided} are undecided.")
 
 

@@ -130,12 +130,14 @@ def test_csv_has_a_column_for_each_number_that_a_cell_shows():
 
 
 @pytest.mark.parametrize("cell", ["not chosen", "13.5 / 14.6", "9 of 10", "<0.001", "1 [2, 3", "[1; 2]"])
-def test_csv_keeps_a_column_that_shows_anything_else(cell):
-    assert as_csv(["a [95 %]"], ("1.0 [0.5, 1.5]",), (cell,)) == [["a [95 %]"], ["1.0 [0.5, 1.5]"], [cell]]
+def test_csv_keeps_whole_what_is_no_number_with_bounds_or_marks(cell):
+    rows = as_csv(["a [95 %]", "b"], ("1.0 [0.5, 1.5]", "6.25e-05†"), (cell, cell))
+    assert rows[0] == ["a", "a, 95 % low", "a, 95 % high", "b", "b, marks"]
+    assert rows[1:] == [["1.0", "0.5", "1.5", "6.25e-05", "†"], [cell, "", "", cell, ""]]
 
 
-def test_csv_of_a_column_without_any_value_keeps_it():
-    assert as_csv(["a", "b"], ("–", "1")) == [["a", "b"], ["", "1"]]
+def test_csv_of_a_column_without_any_value_keeps_it_and_the_bounds_that_its_heading_names():
+    assert as_csv(["a", "b [9]"], ("–", "–")) == [["a", "b", "b, 9 low", "b, 9 high"], ["", "", "", ""]]
 
 
 def test_verdicts_name_the_pairs_that_are_missing():

@@ -1,0 +1,30 @@
+"""The counts of what became of the primary question."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.claims import Claim, Selector, Verdict
+from harness.report.in_short import InShort, in_short
+
+SIDE = Selector("fastai", "full+stlr", 2.6)
+CLAIM = Claim("c", "s.", "superior", SIDE, replace(SIDE, decay=1.0), 0.005)
+HELD = Verdict(CLAIM, "trec6", "compact", "held", -0.01, (-0.02, -0.005), 0.01, 10)
+
+
+def test_each_outcome_is_counted_and_what_failed_above_zero_apart():
+    verdicts = (
+        HELD,
+        replace(HELD, outcome="failed", interval=(0.001, 0.02)),
+        replace(HELD, outcome="failed", interval=(-0.001, 0.02), claim=replace(CLAIM, margin=0.01)),
+        replace(HELD, outcome="undecided", interval=(0.001, 0.02)),
+        replace(HELD, outcome="no data", interval=None, claim=replace(CLAIM, margin=0.5)),
+        replace(HELD, claim=replace(CLAIM, question="another")),
+    )
+    found = in_short(verdicts, {"trec6": "TREC-6"})
+    names = ("TREC-6 (compact), full+stlr of fastai",)
+    assert found == InShort(4, names, failed=2, higher=1, undecided=1, missing=1, margins="0.5 or 1")
+
+
+def test_without_verdicts_nothing_is_compared():
+    assert in_short((), {}) == InShort(0, (), 0, 0, 0, 0, "")
