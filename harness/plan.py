@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.claims import Family, Protocol, chosen_rates, family_of_cell
+from harness.claims import Family, Protocol, chosen_rates, family_of, family_of_cell, tuning_errors
+from harness.near import near
 from harness.record import Record
 from harness.specification import Cell, cell_id
 from harness.study_definition import Profile, Sweep
@@ -43,9 +44,9 @@ def choose(kind: str, name: str, valid: Collection[str]) -> str:
     """
     if name in valid:
         return name
-    near = difflib.get_close_matches(name, valid, n=MOST_LISTED, cutoff=0.3)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    shown = tuple(valid) if len(valid) <= MOST_LISTED else near
+    alike = difflib.get_close_matches(name, valid, n=MOST_LISTED, cutoff=0.3)
+    hint = f" Did you mean {alike[0]!r}?" if alike else ""
+    shown = tuple(valid) if len(valid) <= MOST_LISTED else alike
     rest = f" and {len(valid) - len(shown)} more, see `plan`" if len(shown) < len(valid) else ""
     raise UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(shown)}{rest}.")
 
@@ -53,18 +54,20 @@ def choose(kind: str, name: str, valid: Collection[str]) -> str:
 def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Plan:
     """List a profile's cells, tuning cells first.
 
-    A family's final cells follow once all its tuning cells have records. In a profile without tuning cells
-    they run at the rate that the ``records`` choose, or at the middle of the grid where none choose.
+    A family's final cells follow once all its tuning cells have records; until then those of one rate stand for them.
+    In a profile without tuning cells they run at the rates that the ``records`` choose, or at the middle of the grid
+    where none choose.
     """
     known = tuple(records)
-    tuned = [sweep for sweep in profile.sweeps if sweep.final_at == "tuned"]
+    tuned = [sweep for sweep in profile.sweeps if sweep.final_at != "each"]
     tuning = [cell for sweep in tuned for cell in _grid(sweep, profile.tuning_repetitions)]
     final = [
         cell for sweep in profile.sweeps if sweep.final_at == "each" for cell in _grid(sweep, profile.final_repetitions)
     ]
     measured = {record.cell for record in known}
     undone = {family_of_cell(cell) for cell in tuning if cell_id(cell) not in measured}
-    rates = chosen_rates([record for record in known if _is_tuning(record, protocol)], protocol)
+    tuning_records = [record for record in known if record.specification.repetition in protocol.tuning_repetitions]
+    rates = {"tuned": _chosen(tuning_records, protocol), "near": _near(tuning_records, protocol)}
     later: list[Cell] = []
     guessed: list[Family] = []
     for sweep in tuned:
@@ -74,15 +77,22 @@ def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Pla
             if family in undone:
                 later += [replace(cell, repetition=number) for number in profile.final_repetitions]
                 continue
-            if family not in rates:
+            if family not in rates[sweep.final_at]:
                 guessed.append(family)
-            rate = rates.get(family, cell.base_rate)
-            final += [replace(cell, base_rate=rate, repetition=number) for number in profile.final_repetitions]
+            for rate in rates[sweep.final_at].get(family, (cell.base_rate,)):
+                final += [replace(cell, base_rate=rate, repetition=number) for number in profile.final_repetitions]
     return Plan(tuple(dict.fromkeys([*tuning, *final])), tuple(dict.fromkeys(later)), tuple(dict.fromkeys(guessed)))
 
 
-def _is_tuning(record: Record, protocol: Protocol) -> bool:
-    return record.specification.repetition in protocol.tuning_repetitions
+def _chosen(records: Sequence[Record], protocol: Protocol) -> dict[Family, tuple[float, ...]]:
+    return {family: (rate,) for family, rate in chosen_rates(records, protocol).items()}
+
+
+def _near(records: Sequence[Record], protocol: Protocol) -> dict[Family, tuple[float, ...]]:
+    items = {family_of(record): record.result.validation.items for record in records}
+    return {
+        family: near(errors, items[family]) for family, errors in tuning_errors(records, protocol).items() if errors
+    }
 
 
 def _grid(sweep: Sweep, repetitions: tuple[int, ...]) -> list[Cell]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from harness import evidence
 from harness.campaign import Selection, family_name, planned, warn_of_guesses
@@ -65,13 +64,12 @@ def show_overview(study: Study, place: Workplace, results: Path, console: Consol
             missing.setdefault((profile, cell.dataset.name), []).append(cell)
     everything, all_missing = _once(wanted), _once(missing)
     expected = forecast(study, everything, known.values(), place, results)
-    table = Table("profile", "data set", box=None)
-    for heading in ("planned", "missing", "core time", "of unknown cost"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for line, cells in wanted.items():
-        table.add_row(*line, f"{len(cells)}", *_missing(missing.get(line, ()), expected))
-    table.add_row("all", "", f"{len(everything)}", *_missing(all_missing, expected), style="bold")
-    console.print(table, soft_wrap=True)
+    lines = [("profile", "data set", "planned", "missing", "core time", "of unknown cost")]
+    lines += [(*line, f"{len(cells)}", *_missing(missing.get(line, ()), expected)) for line, cells in wanted.items()]
+    lines += [("all", "", f"{len(everything)}", *_missing(all_missing, expected))]
+    for profile, dataset, number, lacking, time, unknown in lines:
+        text = f"{profile:12}{dataset:18}{number:>8}{lacking:>9}{time:>11}  {unknown}"
+        console.print(text.rstrip(), highlight=False, soft_wrap=True)
     if all_missing and expected.note:
         console.print(expected.note, highlight=False, soft_wrap=True)
 
@@ -80,7 +78,7 @@ def _once(lines: Mapping[tuple[str, str], Sequence[Cell]]) -> tuple[Cell, ...]:
     return tuple(dict.fromkeys(itertools.chain.from_iterable(lines.values())))
 
 
-def _missing(cells: Sequence[Cell], expected: Forecast) -> tuple[str, ...]:
+def _missing(cells: Sequence[Cell], expected: Forecast) -> tuple[str, str, str]:
     """How many cells are missing, their core time, and how much of that nothing tells of."""
     estimates = expected.of(cells)
     seconds = sum(estimate.seconds for estimate in estimates)

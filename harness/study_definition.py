@@ -16,7 +16,8 @@ from harness.specification import Arm, Baseline, Dataset, Implementation, Recipe
 class Sweep:
     """One arm at several decays and base rates: every decay gets the same grid of base rates.
 
-    ``final_at`` says where the final repetitions run: at the rate that tuning chose, or, without tuning, at each.
+    ``final_at`` says where the final repetitions run: at the rate that tuning chose; at that one and those that did
+    nearly as well (``harness.near``); or, without tuning, at each.
     """
 
     dataset: Dataset
@@ -25,7 +26,7 @@ class Sweep:
     arm: Arm
     decays: tuple[float, ...]
     base_rates: tuple[float, ...]
-    final_at: Literal["tuned", "each"] = "tuned"
+    final_at: Literal["tuned", "near", "each"] = "tuned"
 
 
 @dataclass(frozen=True)

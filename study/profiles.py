@@ -153,6 +153,15 @@ PROFILES = {
             (sweep for dataset in COMPACT_DATASETS for sweep in _protocols(dataset)),
         ),
         _tuned(
+            "near-rates",
+            "uniform and 2.6 at every base rate that did nearly as well in tuning, in both implementations",
+            (
+                replace(_compact(dataset, MAIN_ARM, CORE_DECAYS, implementation), final_at="near")
+                for dataset in COMPACT_DATASETS
+                for implementation in IMPLEMENTATIONS
+            ),
+        ),
+        _tuned(
             "directions",
             "full ULMFiT and training from scratch, forward and backward, whose predictions are averaged",
             (

@@ -156,3 +156,22 @@ def test_a_sweep_at_each_rate_runs_its_final_cells_at_all_of_them_and_tunes_noth
     expected = {(rate, repetition) for rate in RATES for repetition in RULES.final_repetitions}
     assert finals(found.cells) == {1.0: expected, 2.6: expected}
     assert len(found.cells) == 2 * len(expected)
+
+
+def test_a_sweep_at_near_rates_waits_for_tuning_and_runs_all_that_are_within_a_standard_error() -> None:
+    profile = replace(TUNED, sweeps=(replace(SWEEP, final_at="near"),))
+    tuning = [cell for cell in plan(profile, RULES, ()).cells if cell.arm.decay == 1.0]
+    items = a_record().result.validation.items
+    least, within, beyond = 0.1, 0.1 + 0.99 * (0.09 / items) ** 0.5, 0.1 + 1.01 * (0.09 / items) ** 0.5
+    known = [measured(cell, {0.005: within, 0.01: least, 0.02: beyond}[cell.base_rate]) for cell in tuning]
+    found = plan(profile, RULES, known)
+    assert finals(found.cells) == {1.0: {(rate, repetition) for rate in (0.005, 0.01) for repetition in (0, 1, 2)}}
+    assert found.waiting == (family(2.6),)
+    assert finals(plan(profile, RULES, known[:-1]).cells) == {}
+
+
+def test_a_sweep_at_near_rates_without_tuning_takes_those_of_the_records_or_the_middle() -> None:
+    profile = replace(UNTUNED, sweeps=(replace(SWEEP, final_at="near"),))
+    found = plan(profile, RULES, tuning_records(2.6, 0.02))
+    assert {decay: {rate for rate, _ in at} for decay, at in finals(found.cells).items()} == {1.0: {0.01}, 2.6: {0.02}}
+    assert found.guessed == (family(1.0),)

@@ -47,7 +47,7 @@ def test_one_id_means_one_cell_over_all_profiles() -> None:
 @each_profile
 def test_a_profile_counts_its_cells_as_declared(name: str) -> None:
     profile = STUDY.profiles[name]
-    tuning = sum(len(sweep.decays) * len(sweep.base_rates) for sweep in profile.sweeps if sweep.final_at == "tuned")
+    tuning = sum(len(sweep.decays) * len(sweep.base_rates) for sweep in profile.sweeps if sweep.final_at != "each")
     final = sum(
         len(sweep.decays) * (len(sweep.base_rates) if sweep.final_at == "each" else 1) for sweep in profile.sweeps
     )

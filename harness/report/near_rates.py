@@ -1,18 +1,12 @@
-"""What decay 2.6 changes at other base rates that did nearly as well on validation data.
-
-A rate is *near* when its mean validation error exceeds the lowest by no more than one standard error of the lowest,
-which is the binomial one of the validation set's size (after the rule of one standard error, Breiman et al. 1984,
-section 3.4.3). That tells how far apart two such means lie beside what the documents contribute; a comparison on the
-same documents could tell some of these rates apart.
-"""
+"""What decay 2.6 changes at other base rates that did nearly as well on validation data (``harness.near``)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.claims import Family, Protocol, best_rates, paired_errors
+from harness.near import near
 from harness.record import Record
 from harness.report.marks import NOTE, joined_marks, rate_marks
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, finals_by_rate, find, swept_arm
@@ -54,13 +48,6 @@ class NearRates:
     def as_high(self) -> int:
         """In how many pairs, that of the chosen rates included, the difference is as high as there."""
         return sum(difference >= self.own for difference in self.differences.values())
-
-
-def near(summary: Summary) -> tuple[float, ...]:
-    """The near rates of ``summary``, which has been tuned and has final records."""
-    lowest, items = min(summary.tuning), summary.finals[0].result.validation.items
-    limit = lowest + math.sqrt(lowest * (1 - lowest) / items)
-    return tuple(rate for rate, error in zip(summary.tried, summary.tuning, strict=True) if error <= limit)
 
 
 def near_rates(summaries: Sequence[Summary], records: Iterable[Record], protocol: Protocol) -> tuple[NearRates, ...]:
@@ -126,8 +113,10 @@ def near_rate_numbers(found: Sequence[NearRates], titles: Mapping[str, str]) -> 
 
 
 def _near_rates(uniform: Summary, discriminative: Summary, finals: Finals) -> NearRates:
-    family, at_1, at_26 = discriminative.family, near(uniform), near(discriminative)
-    best_1, best_26 = (best_rates(dict(zip(one.tried, one.tuning, strict=True))) for one in (uniform, discriminative))
+    family, both = discriminative.family, (uniform, discriminative)
+    errors = [dict(zip(one.tried, one.tuning, strict=True)) for one in both]
+    items = uniform.finals[0].result.validation.items
+    (at_1, at_26), (best_1, best_26) = ([near(each, items) for each in errors], [best_rates(each) for each in errors])
     chosen = (uniform.rate or 0.0, discriminative.rate or 0.0)
     differences = {}
     for low in at_1:
