@@ -14,7 +14,7 @@ from harness.specification import Dataset
 from harness.study_definition import Profile, Study, Sweep
 
 READER = "own-texts"
-PROFILE = "full"  # the report counts what this profile lacks
+PROFILE = "own"
 FEWEST_TEXTS = 200
 FEWEST_OF_A_CLASS = 10  # texts on average: with fewer, labels are likely to be numbers, names or texts
 MOST_TEST, MOST_VALIDATION = 2000, 1000

@@ -109,11 +109,11 @@ def test_every_class_needs_a_label() -> None:
 def test_the_recipe_is_that_for_the_length_of_the_texts(study: Study) -> None:
     dataset = own_dataset("own", RawTexts(pairs(240), None), 50, 120)
     short, long = (own_study(study, dataset, [" ".join(["word"] * words)]) for words in (12, 13))
-    names = [one.profiles["full"].sweeps[0].recipe.name for one in (short, long)]
+    names = [one.profiles["own"].sweeps[0].recipe.name for one in (short, long)]
     assert names == [RECIPE.name, "tiny-long"]
     assert [claim.places for claim in long.claims] == [((dataset.name, "tiny-long"),)]
     assert replace(long.claims[0], places=None) == CLAIM
-    assert [sweep.arm for sweep in short.profiles["full"].sweeps] == [MAIN]
+    assert [sweep.arm for sweep in short.profiles["own"].sweeps] == [MAIN]
 
 
 def test_what_is_understood_of_the_texts_is_said_before_anything_runs(study: Study) -> None:
@@ -121,7 +121,7 @@ def test_what_is_understood_of_the_texts_is_said_before_anything_runs(study: Stu
     raw = RawTexts(texts, None)
     dataset = own_dataset("mine", raw, 50, 120)
     template = own_study(study, dataset, [text for text, _ in texts])
-    plan = campaign.planned(template, campaign.Selection("full"), ())
+    plan = campaign.planned(template, campaign.Selection("own"), ())
     assert understood(dataset, raw, (*plan.cells, *plan.later)) == (
         "mine: 304 texts of 3 classes: who 122, where 122, what 60",
         "left out: 3 training texts that repeat an earlier one, "

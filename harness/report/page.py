@@ -248,7 +248,7 @@ def _cells(inputs: ReportInputs, output: Path) -> dict[str, object]:
         "cells": cells_table(inputs.records, inputs.places),
         "addresses": {cell: address(place, output) for cell, place in inputs.places.items()},
         "commands": commands(inputs.profiles, inputs.records, inputs.unshipped),
-        "family_commands": family_commands(inputs.gaps),
+        "family_commands": family_commands(inputs.gaps) if inputs.profiles else {},
     }
 
 

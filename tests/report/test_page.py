@@ -140,9 +140,10 @@ def test_families_of_which_cells_are_missing_are_listed_by_profile_with_their_co
 
 
 def test_a_cell_that_no_profile_has_and_no_file_holds_has_neither_command_nor_link(tmp_path):
-    text = render(replace(INPUTS, places={}, profiles={}, gaps=()), tmp_path).read_text()
+    text = render(replace(INPUTS, places={}, profiles={}), tmp_path).read_text()
     assert f"<code>{RECORDS[0].cell}</code>" in text
     assert "study run" not in text
+    assert "decay-6.76" in text
     assert "<a href" not in text
 
 
