@@ -22,11 +22,12 @@ def apart(judged: Sequence[Judged], recipes: Collection[str]) -> tuple[Sequence[
     return others, [one for one in judged if one[0].recipe in recipes]
 
 
-def at_a_glance(judged: Sequence[Judged], titles: Mapping[str, str]) -> Table:
+def at_a_glance(judged: Sequence[Judged], titles: Mapping[str, str], planned: int) -> Table:
     """Build one row for each claim, with its verdicts by collection.
 
     Claims of one sentence, each about data sets of its own, share a row. A column is headed by the data set and recipe
-    that most verdicts of the collection are about; verdicts about others name theirs.
+    that most verdicts of the collection are about; verdicts about others name theirs. One on fewer pairs than
+    ``planned`` tells nothing but how many.
     """
     verdicts = [verdict for verdict, *_ in judged]
     collections = collections_of(
@@ -37,7 +38,8 @@ def at_a_glance(judged: Sequence[Judged], titles: Mapping[str, str]) -> Table:
     for sentence in dict.fromkeys(verdict.claim.sentence for verdict in verdicts):
         own = [one for one in judged if one[0].claim.sentence == sentence]
         by_head = {head: [one for one in own if collections[one[0].dataset] == head] for head in main}
-        rows.append((sentence, *(_cell(found, main[head], head, titles) for head, found in by_head.items())))
+        entries = {head: [(one[0], _entry(*one, planned)) for one in found] for head, found in by_head.items()}
+        rows.append((sentence, *(_cell(found, main[head], head, titles) for head, found in entries.items())))
     headings = (f"{titles.get(dataset, dataset)} ({recipe})" for dataset, recipe in main.values())
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
@@ -68,22 +70,24 @@ def _main_place(verdicts: Sequence[Verdict], collections: Mapping[str, str], hea
     return places.most_common(1)[0][0]
 
 
-def _cell(judged: Sequence[Judged], main: Place, head: str, titles: Mapping[str, str]) -> str:
+def _cell(entries: Sequence[tuple[Verdict, str]], main: Place, head: str, titles: Mapping[str, str]) -> str:
     """Tell the verdict about the main place first; the others, if any has data, say how their place differs from it."""
-    if all(verdict.outcome == "no data" for verdict, *_ in judged):
-        return ABSENT if judged else ""
+    if all(verdict.outcome == "no data" for verdict, _ in entries):
+        return ABSENT if entries else ""
     told = []
-    for verdict, age, marks in sorted(judged, key=lambda one: (one[0].dataset, one[0].recipe) != main):
+    for verdict, entry in sorted(entries, key=lambda one: (one[0].dataset, one[0].recipe) != main):
         title = titles.get(verdict.dataset, verdict.dataset)
         words = [title.removeprefix(head).strip(" ,") or title] if verdict.dataset != main[0] else []
         words += [verdict.recipe] if verdict.recipe != main[1] else []
-        told.append(f"{', '.join(words)}: {_entry(verdict, age, marks)}" if words else _entry(verdict, age, marks))
+        told.append(f"{', '.join(words)}: {entry}" if words else entry)
     return "; ".join(told)
 
 
-def _entry(verdict: Verdict, age: Ages, marks: str) -> str:
+def _entry(verdict: Verdict, age: Ages, marks: str, planned: int) -> str:
     if verdict.outcome == "no data":
         return ABSENT
+    if verdict.n < planned:
+        return f"{verdict.outcome}\N{NO-BREAK SPACE}{verdict.n} of {planned} pairs"
     interval = bracketed(verdict.interval, signed=True).replace(" ", "\N{NO-BREAK SPACE}")
     older = "" if age.all_later else OLDER
     return f"{verdict.outcome}\N{NO-BREAK SPACE}{points(verdict.difference)} {interval}{marks}{older}"

@@ -192,8 +192,8 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
     margin, summaries, verdicts = inputs.protocol.margin, inputs.summaries, inputs.verdicts
     first, own_text = apart(inputs.judged, without_shipped_model(inputs.records))
     return {
-        "at-a-glance": at_a_glance(first, titles),
-        "at-a-glance-own-text": at_a_glance(own_text, titles),
+        "at-a-glance": at_a_glance(first, titles, planned),
+        "at-a-glance-own-text": at_a_glance(own_text, titles, planned),
         "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),

@@ -60,7 +60,8 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
     told = [one for one in inputs.judged if not inputs.headlines or one[0].claim.name in inputs.headlines]
     first, _ = apart(told, without_shipped_model(inputs.records))
     measured = any(verdict.outcome != "no data" for verdict, *_ in first)
-    table = to_markdown(_marked(at_a_glance(first, inputs.titles))).rstrip("\n") if measured else ""
+    glance = at_a_glance(first, inputs.titles, len(inputs.protocol.final_repetitions))
+    table = to_markdown(_marked(glance)).rstrip("\n") if measured else ""
     blocks = (
         _in_short((verdict for verdict, *_ in first), inputs.titles),
         table,

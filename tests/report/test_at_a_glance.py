@@ -33,7 +33,8 @@ def verdict(dataset, recipe="big", outcome="held", claim=CLAIM):
 
 
 def table(*judged):
-    return at_a_glance([(v, aged, "†" if (v.dataset, v.recipe) == ("rt", "big") else "") for v, aged in judged], TITLES)
+    marked = [(v, aged, "†" if (v.dataset, v.recipe) == ("rt", "big") else "") for v, aged in judged]
+    return at_a_glance(marked, TITLES, 9)
 
 
 def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts_are_about():
@@ -59,6 +60,11 @@ def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts
     )
 
 
+def test_a_verdict_on_fewer_pairs_than_planned_says_how_many_and_no_more():
+    found = table((replace(verdict("rt", outcome="undecided"), n=2), YOUNG), (verdict("rt-50"), YOUNG))
+    assert found.rows[0][1].split("; ")[0] == "undecided\N{NO-BREAK SPACE}2 of 9 pairs"
+
+
 def test_a_claim_says_nothing_of_texts_that_it_is_not_about():
     found = table((verdict("rt"), YOUNG), (verdict("all", claim=OTHER), YOUNG))
     assert found.rows[0][1] == ""
@@ -74,10 +80,10 @@ def test_claims_of_one_sentence_share_a_row():
 
 
 def test_a_collection_ends_with_a_word_and_no_verdict_is_without_the_name_of_its_place():
-    plain = at_a_glance([(one, YOUNG, "") for one in (verdict("rt"), verdict("rte"), verdict("rt", "small"))], {})
+    plain = at_a_glance([(one, YOUNG, "") for one in (verdict("rt"), verdict("rte"), verdict("rt", "small"))], {}, 9)
     assert [column.heading for column in plain.columns] == ["Claim", "rt (big)", "rte (big)"]
     judged = [(one, YOUNG, "") for one in (verdict("rt"), verdict("rt", claim=OTHER), verdict("rt-50"))]
-    both = at_a_glance(judged, {"rt-50": "rt"})
+    both = at_a_glance(judged, {"rt-50": "rt"}, 9)
     assert "; rt: held" in both.rows[0][1]
 
 
