@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import filter as matching
 from pathlib import Path
 
 from harness.claims import Family
 from harness.corpus.sources import Sources, default_sources
 from harness.engine import Engine
 from harness.environment import source_digest
-from harness.plan import Plan, choose, plan
+from harness.plan import Plan, UnknownNameError, choose, plan, unknown_name
 from harness.progress import ProgressView
 from harness.record import Record
 from harness.runner import Task, run
@@ -27,7 +28,7 @@ MODELS = Path(__file__).resolve().parent.parent / "study" / "models"
 
 @dataclass(frozen=True)
 class Selection:
-    """Which part of which profile; None means all."""
+    """Which part of which profile; None means all. ``cells`` are names, or patterns of them with ``*`` and ``?``."""
 
     profile: str
     datasets: Sequence[str] | None = None
@@ -94,11 +95,30 @@ def planned(study: Study, selection: Selection, records: Iterable[Record]) -> Pl
     Raises:
         UnknownNameError: for an unknown profile, dataset, implementation, arm or cell.
     """
-    full = plan(selected_profile(study, selection), study.protocol, records)
+    known = tuple(records)
+    full = plan(selected_profile(study, selection), study.protocol, known)
     if not selection.cells:
         return full
     by_id = {cell_id(cell): cell for cell in full.cells}
-    return Plan(tuple(by_id[choose("cell", name, by_id)] for name in selection.cells))
+    chosen: dict[str, Cell] = {}
+    for pattern in selection.cells:
+        names = matching(by_id, pattern)
+        if not names:
+            raise _unknown_cell(study, selection.profile, pattern, by_id, known)
+        chosen |= {name: by_id[name] for name in names}
+    return Plan(tuple(chosen.values()))
+
+
+def _unknown_cell(
+    study: Study, profile: str, pattern: str, selected: Mapping[str, Cell], records: Sequence[Record]
+) -> UnknownNameError:
+    """Name the profiles that have such a cell, or else the cells that are called alike."""
+    plans = {name: plan(declared, study.protocol, records) for name, declared in study.profiles.items()}
+    having = [name for name, found in plans.items() if matching(map(cell_id, found.cells), pattern)]
+    if not having:
+        return unknown_name("cell", pattern, selected)
+    elsewhere = ", ".join(f"--profile {name}" for name in having)
+    return UnknownNameError(f"no cell {pattern!r} in what is selected of profile {profile!r}; it is in {elsewhere}")
 
 
 def measure(

@@ -31,7 +31,10 @@ Arms = Annotated[
     list[str] | None,
     typer.Option("--arm", help="These arms instead, one of the profile with its decays; may be repeated."),
 ]
-Cells = Annotated[list[str] | None, typer.Option("--cell", help="Only this cell of the profile; may be repeated.")]
+Cells = Annotated[
+    list[str] | None,
+    typer.Option("--cell", help="Only this cell of the profile, or those like it, with * and ?; may be repeated."),
+]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Worker processes, one thread each; default: one a core, at most 8, and one on a GPU."),

@@ -42,13 +42,18 @@ def choose(kind: str, name: str, valid: Collection[str]) -> str:
     Raises:
         UnknownNameError: otherwise.
     """
-    if name in valid:
-        return name
+    if name not in valid:
+        raise unknown_name(kind, name, valid)
+    return name
+
+
+def unknown_name(kind: str, name: str, valid: Collection[str]) -> UnknownNameError:
+    """The error for a ``name`` that is not among the ``valid`` ones of its ``kind``."""
     alike = difflib.get_close_matches(name, valid, n=MOST_LISTED, cutoff=0.3)
     hint = f" Did you mean {alike[0]!r}?" if alike else ""
     shown = tuple(valid) if len(valid) <= MOST_LISTED else alike
     rest = f" and {len(valid) - len(shown)} more, see `plan`" if len(shown) < len(valid) else ""
-    raise UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(shown)}{rest}.")
+    return UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(shown)}{rest}.")
 
 
 def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Plan:

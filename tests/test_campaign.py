@@ -205,6 +205,9 @@ def test_a_selection_takes_that_part_of_the_profile(reference: Reference) -> Non
     assert planned(study, Selection("quick", implementations=("fastai",)), ()).cells == ()
     cell = replace(reference.world.cell(replace(MAIN, decay=1.0)), repetition=1)
     assert planned(study, Selection("quick", cells=(cell_id(cell),)), ()).cells == (cell,)
+    alike = planned(study, Selection("quick", cells=(cell_id(cell), "tiny-questions/*/decay-1/*")), ()).cells
+    assert alike[0] == cell
+    assert [one.repetition for one in alike] == [1, 0]
     added = planned(study, Selection("quick", datasets=("tiny-questions",), decays=(3.3,)), ()).cells
     assert {one.arm.decay for one in added} == {3.3}
     others = planned(study, Selection("quick", arms=("last", "scratch")), ()).cells
@@ -233,6 +236,11 @@ def test_a_data_set_that_the_profile_lacks_is_run_as_its_first(reference: Refere
         (Selection("quick", implementations=("pytorch",)), r"'pytorch'\. Did you mean 'torch'\? Valid: torch, fastai"),
         (Selection("quick", arms=("lost",)), r"unknown arm 'lost'\. Did you mean 'last'\?"),
         (Selection("quick", cells=("tiny-questions/tiny",)), r"unknown cell 'tiny-questions/tiny'\. Did you mean"),
+        (Selection("quick", cells=("*/seed-100",)), r"no cell '\*/seed-100' in .* profile 'quick'; .* --profile full$"),
+        (
+            Selection("quick", datasets=("tiny-news",), cells=("tiny-questions/*",)),
+            r"is in --profile quick, --profile full",
+        ),
     ],
 )
 def test_unknown_names_are_refused_with_the_nearest_and_all_valid_ones(
