@@ -7,6 +7,7 @@ of Okabe and Ito (2008); markers and line styles repeat what colour says, for pr
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -32,6 +33,7 @@ LINES = ("-", "--", "-.", ":")
 IMPLEMENTATION_COLOURS = {"torch": BLUE, "fastai": VERMILION}
 IMPLEMENTATION_MARKERS = {"torch": "o", "fastai": "s"}
 
+_HASHED_NAME = re.compile(rb'id="([a-z][0-9a-f]{10})"')
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -128,8 +130,14 @@ def shared_legend(figure: Figure, panels: list[list[Axes]], columns: int, title:
 
 
 def svg_bytes(figure: Figure) -> bytes:
-    """Save as SVG without the date, so that the same figure gives the same bytes."""
-    return _bytes(figure, "svg", {"Date": None, "Creator": None})
+    """Save as SVG without the date, and with numbers for names, so that the same figure gives the same bytes.
+
+    matplotlib names what is used again by a hash of its coordinates, whose last bits differ between processors.
+    """
+    svg = _bytes(figure, "svg", {"Date": None, "Creator": None})
+    for number, name in enumerate(dict.fromkeys(_HASHED_NAME.findall(svg)), 1):
+        svg = svg.replace(name, b"shared-%d" % number)
+    return svg
 
 
 def png_bytes(figure: Figure) -> bytes:

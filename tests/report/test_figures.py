@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from report.synthetic import GROUPS, cell, diverged, make_record, study
 
 from harness.claims import Protocol
@@ -239,6 +240,16 @@ def test_a_recipe_of_another_language_model_alone_has_no_figures_of_its_own():
     assert [plate.name for plate in gallery(summarise([*records, *again], PROTOCOL), PROTOCOL, {}, (), (), {})] == [
         plate.name for plate in once
     ]
+
+
+def test_what_processors_differ_in_by_the_last_bit_does_not_change_a_vector_figure():
+    def drawn(left):
+        figure = Figure()
+        figure.add_axes((left, 0.1, 0.8, 0.8)).plot([1, 2, 4], marker="o")
+        return svg_bytes(figure)
+
+    assert drawn(0.1) == drawn(np.nextafter(0.1, 1))
+    assert drawn(0.1) != drawn(0.1001)
 
 
 def test_a_displacement_that_is_not_finite_is_left_out_of_the_mean():
