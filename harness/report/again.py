@@ -14,6 +14,8 @@ from harness.specification import Cell, cell_id
 from harness.statistics import Interval, equivalence, mean_interval
 from harness.verdicts import SIGNIFICANCE
 
+_OF_PRECISIONS = ("again/precisions/difference", "again/precisions/interval", "again/precisions/within")
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -108,6 +110,32 @@ def again_numbers(rows: Sequence[Again]) -> dict[str, Value]:
     if not rows:
         found |= dict.fromkeys(found, ABSENT)
     return found | {"again/cells": sum(row.pairs for row in rows)}
+
+
+def precision_numbers(
+    again: Mapping[str, Sequence[Record]], records: Iterable[Record], margin: float
+) -> dict[str, Value]:
+    """What float32 changes against bfloat16 over all cells that ran in both, on whatever processors.
+
+    The cells are one sample, one that ran several times in a precision with its mean there: the mean difference in test
+    error, its 90 % t interval, and whether that is within the margin.
+    """
+    repeated = [record for found in again.values() for record in found]
+    cells = {record.cell for record in repeated}
+    errors: dict[tuple[str, str], list[float]] = {}
+    for record in (*(record for record in records if record.cell in cells), *repeated):
+        errors.setdefault((record.cell, record.environment.precision), []).append(record.result.test.error)
+    both = sorted(cell for cell in cells if (cell, "float32") in errors and (cell, "bfloat16") in errors)
+    if len(both) < 2:
+        return {"again/precisions": 0, **dict.fromkeys(_OF_PRECISIONS, ABSENT)}
+    single, half = ([float(np.mean(errors[cell, name])) for cell in both] for name in ("float32", "bfloat16"))
+    differences = np.array(single) - np.array(half)
+    return {
+        "again/precisions": len(both),
+        "again/precisions/difference": points(float(differences.mean())),
+        "again/precisions/interval": bracketed(mean_interval(differences, 0.9), signed=True),
+        "again/precisions/within": equivalence(single, half, margin) <= SIGNIFICANCE,
+    }
 
 
 def _compare(condition: Condition, pairs: Sequence[tuple[Record, Record]], margin: float) -> Again:

@@ -15,7 +15,8 @@ import numpy as np
 
 from harness.claims import Protocol, Verdict
 from harness.record import Record
-from harness.report.again import again_numbers, repeated_cells
+from harness.report.again import again_numbers, precision_numbers, repeated_cells
+from harness.report.again_contrasts import contrast_again_numbers
 from harness.report.at_a_glance import collections_of
 from harness.report.baselines import baseline_numbers
 from harness.report.beside_published import Kept, Repeated
@@ -55,6 +56,8 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | baseline_numbers(inputs.baselines, summaries)
         | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
         | again_numbers(repeated_cells(inputs.again, records, protocol.margin))
+        | precision_numbers(inputs.again, records, protocol.margin)
+        | contrast_again_numbers(inputs.contrasts_again)
         | variance_numbers(spreads(records, summaries))
         | choice_numbers(inputs.choices, protocol, inputs.titles)
         | pretraining_numbers(inputs.starts)

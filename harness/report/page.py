@@ -23,6 +23,7 @@ from harness.language_model_evidence import LanguageModelRecord
 from harness.published import Published
 from harness.record import Record
 from harness.report.again import again_table, repeated_cells
+from harness.report.again_contrasts import ContrastAgain, contrasts_again, contrasts_again_table
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.at_a_glance import Judged, apart, at_a_glance
 from harness.report.baselines import baselines_table
@@ -155,6 +156,11 @@ class ReportInputs:
         return repeat_contrasts(self.published, self.summaries)
 
     @cached_property
+    def contrasts_again(self) -> tuple[ContrastAgain, ...]:
+        """What decay 2.6 changes where its cells and those of decay 1 were measured again."""
+        return contrasts_again(self.again, self.records, self.protocol.margin)
+
+    @cached_property
     def plates(self) -> tuple[Plate, ...]:
         """All figures, those that the records cannot fill too."""
         return gallery(self.summaries, self.protocol, self.titles, self.contrasts, self.starts, self.grids)
@@ -204,6 +210,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
         "baselines": baselines_table(inputs.baselines),
         "same-rates": same_rates_table(inputs.records, summaries, inputs.protocol, titles),
         "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
+        "contrasts-again": contrasts_again_table(inputs.contrasts_again, titles, margin),
         "pretraining": pretraining_table(inputs.starts, titles),
         "tokens": tokens_table(inputs.starts, titles),
         "language-models": language_models_table(inputs.language_model_groups.values()),

@@ -8,7 +8,8 @@ import pytest
 from report.synthetic import cell, make_record
 
 from harness.evidence import AGAIN, EvidenceError, export, load_again
-from harness.report.again import again_numbers, again_table, repeated_cells
+from harness.report.again import again_numbers, again_table, precision_numbers, repeated_cells
+from harness.report.again_contrasts import contrast_again_numbers, contrasts_again, contrasts_again_table
 
 MARGIN = 0.005
 
@@ -54,6 +55,42 @@ def test_what_moved_most_and_what_is_within_the_margin_is_told_of_all_conditions
         "again/largest": "4.00",
     }
     assert again_numbers(())["again/largest"] == "–"
+
+
+def test_the_mean_over_all_cells_in_both_precisions_counts_each_cell_once():
+    committed = [*finals([0.20, 0.22, 0.24]), *finals([0.5, 0.5], "float32", decay=1.0), *finals([0.3], rate=0.016)]
+    single = repeats([0.21, 0.23], "float32")
+    another = repeats([0.23, 0.25], "float32")
+    half, elsewhere = repeats([0.51], decay=1.0), repeats([0.9], rate=0.016)
+    found = precision_numbers({"a": [*single, *half], "b": [*another, *elsewhere]}, committed, MARGIN)
+    assert found == {
+        "again/precisions": 3,
+        "again/precisions/difference": "+1.00",
+        "again/precisions/interval": "[−1.92, +3.92]",
+        "again/precisions/within": False,
+    }
+    close = precision_numbers({"a": repeats([0.201, 0.219, 0.24], "float32")}, finals([0.2, 0.22, 0.24]), MARGIN)
+    assert close["again/precisions/within"] is True
+    assert precision_numbers({"a": repeats([0.2], "float32")}, finals([0.2]), MARGIN)["again/precisions"] == 0
+
+
+def test_what_26_changes_is_compared_over_the_repetitions_that_were_measured_again():
+    committed = [*finals([0.20, 0.22, 0.25, 0.1]), *finals([0.21, 0.24, 0.26, 0.9], decay=1.0)]
+    left = repeats([0.20, 0.21, 0.24], "float32")
+    right = repeats([0.20, 0.24, 0.26, 0.9], "float32", decay=1.0)
+    (one,) = contrasts_again({"single": [*left, *right]}, committed, MARGIN)
+    assert (one.again.n, one.rates, one.family.decay) == (3, (0.008, 0.008), 2.6)
+    assert one.committed.mean == pytest.approx(-0.04 / 3)
+    assert one.again.mean == pytest.approx(-0.05 / 3)
+    assert one.change == pytest.approx(-0.01 / 3)
+    assert contrast_again_numbers([one]) == {
+        "again/contrasts": 1,
+        "again/contrasts/same-sign": 1,
+        "again/contrasts/within": 0,
+    }
+    (shown,) = contrasts_again_table([one], {}, MARGIN).rows
+    assert "−0.33 [−2.28, +1.61]" in shown[-2]
+    assert contrasts_again({"one side": left}, committed, MARGIN) == ()
 
 
 def test_one_pair_says_nothing_of_the_margin():

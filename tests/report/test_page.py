@@ -156,6 +156,7 @@ def test_figures_and_tables_are_files_as_well(report):
         "baselines",
         "same-rates",
         "again",
+        "contrasts-again",
         "variance",
         "pretraining",
         "tokens",
