@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import filter as matching
 from pathlib import Path
 
 from harness.claims import Family
 from harness.corpus.sources import Sources, default_sources
 from harness.engine import Engine
 from harness.environment import source_digest
-from harness.plan import Plan, UnknownNameError, choose, plan, unknown_name
+from harness.plan import Plan, UnknownNameError, choose, narrowed, plan, together, unknown_name
 from harness.progress import ProgressView
 from harness.record import Record
 from harness.runner import Task, run
@@ -99,26 +98,23 @@ def planned(study: Study, selection: Selection, records: Iterable[Record]) -> Pl
     full = plan(selected_profile(study, selection), study.protocol, known)
     if not selection.cells:
         return full
-    by_id = {cell_id(cell): cell for cell in full.cells}
-    chosen: dict[str, Cell] = {}
-    for pattern in selection.cells:
-        names = matching(by_id, pattern)
-        if not names:
-            raise _unknown_cell(study, selection.profile, pattern, by_id, known)
-        chosen |= {name: by_id[name] for name in names}
-    return Plan(tuple(chosen.values()))
+    parts = {pattern: narrowed(full, pattern) for pattern in selection.cells}
+    for pattern, part in parts.items():
+        if not (part.cells or part.later):
+            raise _unknown_cell(study, selection.profile, pattern, full, known)
+    return together(parts.values())
 
 
 def _unknown_cell(
-    study: Study, profile: str, pattern: str, selected: Mapping[str, Cell], records: Sequence[Record]
+    study: Study, profile: str, pattern: str, selected: Plan, records: Sequence[Record]
 ) -> UnknownNameError:
     """Name the profiles that have such a cell, or else the cells that are called alike."""
     plans = {name: plan(declared, study.protocol, records) for name, declared in study.profiles.items()}
-    having = [name for name, found in plans.items() if matching(map(cell_id, found.cells), pattern)]
+    having = [f"--profile {name}" for name, full in plans.items() if narrowed(full, pattern).cells]
     if not having:
-        return unknown_name("cell", pattern, selected)
-    elsewhere = ", ".join(f"--profile {name}" for name in having)
-    return UnknownNameError(f"no cell {pattern!r} in what is selected of profile {profile!r}; it is in {elsewhere}")
+        return unknown_name("cell", pattern, [cell_id(cell) for cell in selected.cells])
+    remedy = f"it is in {', '.join(having)}"
+    return UnknownNameError(f"no cell {pattern!r} in what is selected of profile {profile!r}; {remedy}")
 
 
 def measure(
@@ -153,15 +149,16 @@ def measure(
 
 
 def choosing(study: Study, selection: Selection, committed: tuple[Record, ...]) -> tuple[Record, ...]:
-    """The committed records where these choose the selection's base rates: without tuning repetitions, or for cells.
+    """The committed records where these choose the selection's base rates: where no tuning repetition is selected.
 
     In other selections they would let final cells run before those that tune have, at a rate that these may not choose.
 
     Raises:
-        UnknownNameError: for an unknown profile.
+        UnknownNameError: as :func:`planned`.
     """
-    profile = study.profiles[choose("profile", selection.profile, study.profiles)]
-    return committed if selection.cells or not profile.tuning_repetitions else ()
+    tuning = study.protocol.tuning_repetitions
+    tunes = any(cell.repetition in tuning for cell in planned(study, selection, ()).cells)
+    return () if tunes else committed
 
 
 def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[Record]) -> tuple[str, ...]:
@@ -187,8 +184,9 @@ def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[
 
 
 def _still_waiting(current: Plan) -> dict[str, str]:
-    """Families whose final cells could not be planned, because tuning cells failed."""
-    return {family_name(family): "its final cells wait for tuning cells that failed" for family in current.waiting}
+    """Families whose final cells could not be planned."""
+    reason = "its final cells wait for tuning cells that failed or were not selected"
+    return {family_name(family): reason for family in current.waiting}
 
 
 def warn_of_guesses(current: Plan) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from harness.claims import Family, Protocol, chosen_rates, family_of, family_of_cell, tuning_errors
 from harness.near import near
@@ -51,9 +52,9 @@ def unknown_name(kind: str, name: str, valid: Collection[str]) -> UnknownNameErr
     """The error for a ``name`` that is not among the ``valid`` ones of its ``kind``."""
     alike = difflib.get_close_matches(name, valid, n=MOST_LISTED, cutoff=0.3)
     hint = f" Did you mean {alike[0]!r}?" if alike else ""
-    shown = tuple(valid) if len(valid) <= MOST_LISTED else alike
+    shown = tuple(valid) if len(valid) <= MOST_LISTED else alike or tuple(valid)[:MOST_LISTED]
     rest = f" and {len(valid) - len(shown)} more, see `plan`" if len(shown) < len(valid) else ""
-    return UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(shown)}{rest}.")
+    return UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(shown) or 'none'}{rest}.")
 
 
 def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Plan:
@@ -87,6 +88,31 @@ def plan(profile: Profile, protocol: Protocol, records: Iterable[Record]) -> Pla
             for rate in rates[sweep.final_at].get(family, (cell.base_rate,)):
                 final += [replace(cell, base_rate=rate, repetition=number) for number in profile.final_repetitions]
     return Plan(tuple(dict.fromkeys([*tuning, *final])), tuple(dict.fromkeys(later)), tuple(dict.fromkeys(guessed)))
+
+
+def narrowed(full: Plan, pattern: str) -> Plan:
+    """The part of a plan that a name or a pattern with ``*`` and ``?`` is of; cells that wait may be at any rate."""
+    cells = tuple(cell for cell in full.cells if fnmatchcase(cell_id(cell), pattern))
+    rates: dict[Family, set[float]] = {}
+    for cell in full.cells:
+        rates.setdefault(family_of_cell(cell), set()).add(cell.base_rate)
+    later = tuple(
+        cell
+        for cell in full.later
+        if any(fnmatchcase(cell_id(replace(cell, base_rate=rate)), pattern) for rate in rates[family_of_cell(cell)])
+    )
+    families = set(map(family_of_cell, cells))
+    return Plan(cells, later, tuple(family for family in full.guessed if family in families))
+
+
+def together(plans: Iterable[Plan]) -> Plan:
+    """All of several plans, each cell once."""
+    parts = tuple(plans)
+    return Plan(
+        tuple(dict.fromkeys(cell for part in parts for cell in part.cells)),
+        tuple(dict.fromkeys(cell for part in parts for cell in part.later)),
+        tuple(dict.fromkeys(family for part in parts for family in part.guessed)),
+    )
 
 
 def _chosen(records: Sequence[Record], protocol: Protocol) -> dict[Family, tuple[float, ...]]:

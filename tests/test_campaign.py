@@ -236,6 +236,7 @@ def test_a_data_set_that_the_profile_lacks_is_run_as_its_first(reference: Refere
         (Selection("quick", implementations=("pytorch",)), r"'pytorch'\. Did you mean 'torch'\? Valid: torch, fastai"),
         (Selection("quick", arms=("lost",)), r"unknown arm 'lost'\. Did you mean 'last'\?"),
         (Selection("quick", cells=("tiny-questions/tiny",)), r"unknown cell 'tiny-questions/tiny'\. Did you mean"),
+        (Selection("full", cells=("none*",)), r"unknown cell 'none\*'\. Valid: tiny-questions/"),
         (Selection("quick", cells=("*/seed-100",)), r"no cell '\*/seed-100' in .* profile 'quick'; .* --profile full$"),
         (
             Selection("quick", datasets=("tiny-news",), cells=("tiny-questions/*",)),
@@ -254,6 +255,14 @@ def test_committed_records_choose_base_rates_only_where_a_run_does_not_tune(refe
     study, records = reference.world.study, reference.place.store.records()
     assert campaign.choosing(study, Selection("quick"), records) == records
     assert campaign.choosing(study, Selection("full"), records) == ()
-    assert campaign.choosing(study, Selection("full", cells=("any",)), records) == records
+    assert campaign.choosing(study, Selection("full", cells=("*/seed-0",)), records) == records
+    assert campaign.choosing(study, Selection("full", cells=("tiny-questions/*",)), records) == ()
+    waiting = planned(study, Selection("full", cells=("*/seed-0",)), ())
+    assert waiting.cells == ()
+    assert {cell.repetition for cell in waiting.later} == {0}
+    everything = planned(study, Selection("full", cells=("*",)), ())
+    assert everything == planned(study, Selection("full"), ())
+    guessed = planned(study, Selection("quick", cells=("*/decay-1/*",)), ()).guessed
+    assert {family.decay for family in guessed} == {1.0}
     with pytest.raises(UnknownNameError, match="unknown profile 'ful'"):
         campaign.choosing(study, Selection("ful"), records)

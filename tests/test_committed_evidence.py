@@ -13,7 +13,7 @@ from harness import baseline_evidence, claim_history, evidence, language_model_e
 from harness.campaign import Selection, planned
 from harness.claims import Family, chosen_rates
 from harness.record import Record
-from harness.report.again import repeated_cells
+from harness.report.again import paired_with_committed
 from harness.report.freshness import stale
 from harness.report.page import ReportInputs
 from harness.report.paper import GENERATED, PDF, WRITTEN, compile_paper
@@ -107,7 +107,7 @@ def test_the_readme_says_on_what_devices_records_were_made(committed: tuple[Reco
 def test_cells_measured_again_are_committed_cells_made_by_committed_code(committed: tuple[Record, ...]) -> None:
     again = evidence.load_again(ROOT / "results")
     assert not any(record.environment.modified for records in again.values() for record in records)
-    repeated_cells(again, committed, STUDY.protocol.margin)
+    assert paired_with_committed(again, committed)
 
 
 def test_crossed_repetitions_run_at_the_rate_that_tuning_chose(committed: tuple[Record, ...]) -> None:

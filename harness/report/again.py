@@ -14,7 +14,7 @@ from harness.specification import Cell, cell_id
 from harness.statistics import Interval, equivalence, mean_interval
 from harness.verdicts import SIGNIFICANCE
 
-_OF_PRECISIONS = ("again/precisions/difference", "again/precisions/interval", "again/precisions/within")
+_OF_PRECISIONS = tuple(f"again/precisions/{name}" for name in ("pairs", "datasets", "difference", "interval", "within"))
 
 
 @dataclass(frozen=True)
@@ -43,31 +43,39 @@ class Again:
     p: float | None
 
 
-def repeated_cells(
-    again: Mapping[str, Sequence[Record]], records: Iterable[Record], margin: float
-) -> tuple[Again, ...]:
-    """Compare each set of repeated cells with the committed ones; cells that differ in the repetition alone together.
+Repeat = tuple[str, Record, Record]  # the set's name, the record measured again, the committed one
+
+
+def paired_with_committed(again: Mapping[str, Sequence[Record]], records: Iterable[Record]) -> tuple[Repeat, ...]:
+    """Pair each repeated cell of each set with its committed record.
 
     Raises:
         EvidenceError: when a repeated cell has no committed record, or one that is declared otherwise, or is that
             record itself.
     """
     committed = {record.cell: record for record in records}
+    found = []
+    for name, record in ((name, record) for name, repeats in again.items() for record in repeats):
+        other = committed.get(record.cell)
+        if other is None or other.specification != record.specification:
+            raise EvidenceError(
+                f"{AGAIN}/{name}: {record.cell} is not a committed cell as it is declared; measure that one again, "
+                "or take this one out"
+            )
+        if other.finished == record.finished and other.environment == record.environment:
+            raise EvidenceError(f"{AGAIN}/{name}: {record.cell} is the committed record itself; take it out")
+        found.append((name, record, other))
+    return tuple(found)
+
+
+def repeated_cells(repeats: Iterable[Repeat], margin: float) -> tuple[Again, ...]:
+    """Compare repeated cells with the committed ones; cells that differ in the repetition alone together."""
     groups: dict[Condition, list[tuple[Record, Record]]] = {}
-    for name, repeats in again.items():
-        for record in repeats:
-            other = committed.get(record.cell)
-            if other is None or other.specification != record.specification:
-                raise EvidenceError(
-                    f"{AGAIN}/{name}: {record.cell} is not a committed cell as it is declared; measure that one again, "
-                    "or take this one out"
-                )
-            if other.finished == record.finished and other.environment == record.environment:
-                raise EvidenceError(f"{AGAIN}/{name}: {record.cell} is the committed record itself; take it out")
-            cell = replace(record.specification, repetition=0)
-            same_code = other.inputs.source == record.inputs.source
-            condition = Condition(name, cell, (_where(other), _where(record)), same_code)
-            groups.setdefault(condition, []).append((record, other))
+    for name, record, other in repeats:
+        cell = replace(record.specification, repetition=0)
+        same_code = other.inputs.source == record.inputs.source
+        condition = Condition(name, cell, (where(other), where(record)), same_code)
+        groups.setdefault(condition, []).append((record, other))
     found = [_compare(condition, pairs, margin) for condition, pairs in groups.items()]
     return tuple(sorted(found, key=lambda row: (row.condition.name, natural_key(cell_id(row.condition.cell)))))
 
@@ -112,29 +120,35 @@ def again_numbers(rows: Sequence[Again]) -> dict[str, Value]:
     return found | {"again/cells": sum(row.pairs for row in rows)}
 
 
-def precision_numbers(
-    again: Mapping[str, Sequence[Record]], records: Iterable[Record], margin: float
-) -> dict[str, Value]:
-    """What float32 changes against bfloat16 over all cells that ran in both, on whatever processors.
+def precision_numbers(repeats: Iterable[Repeat], margin: float) -> dict[str, Value]:
+    """What float32 changes against bfloat16, whatever processor and training code differ with it.
 
-    The cells are one sample, one that ran several times in a precision with its mean there: the mean difference in test
-    error, its 90 % t interval, and whether that is within the margin.
+    Cells that ran in both are averaged within their data set and repetition, which share labels, seeds and test items;
+    these means, of several data sets, are one sample of independent differences in test error.
     """
-    repeated = [record for found in again.values() for record in found]
-    cells = {record.cell for record in repeated}
-    errors: dict[tuple[str, str], list[float]] = {}
-    for record in (*(record for record in records if record.cell in cells), *repeated):
-        errors.setdefault((record.cell, record.environment.precision), []).append(record.result.test.error)
-    both = sorted(cell for cell in cells if (cell, "float32") in errors and (cell, "bfloat16") in errors)
-    if len(both) < 2:
-        return {"again/precisions": 0, **dict.fromkeys(_OF_PRECISIONS, ABSENT)}
-    single, half = ([float(np.mean(errors[cell, name])) for cell in both] for name in ("float32", "bfloat16"))
-    differences = np.array(single) - np.array(half)
+    errors: dict[str, dict[str, list[float]]] = {}
+    pairs: dict[str, tuple[str, int]] = {}
+    for record in {id(record): record for _, *both in repeats for record in both}.values():
+        by_precision = errors.setdefault(record.cell, {})
+        by_precision.setdefault(record.environment.precision, []).append(record.result.test.error)
+        pairs[record.cell] = (record.specification.dataset.name, record.specification.repetition)
+    both = {cell: found for cell, found in errors.items() if {"float32", "bfloat16"} <= set(found)}
+    samples = {pairs[cell]: [other for other in both if pairs[other] == pairs[cell]] for cell in sorted(both)}
+    if len(samples) < 2:
+        return {"again/precisions/cells": 0, **dict.fromkeys(_OF_PRECISIONS, ABSENT)}
+    in_float32, in_bfloat16 = (
+        [float(np.mean([np.mean(both[cell][precision]) for cell in cells])) for cells in samples.values()]
+        for precision in ("float32", "bfloat16")
+    )
+    differences = np.array(in_float32) - np.array(in_bfloat16)
+    within = equivalence(in_float32, in_bfloat16, margin) <= SIGNIFICANCE
     return {
-        "again/precisions": len(both),
+        "again/precisions/cells": len(both),
+        "again/precisions/pairs": len(samples),
+        "again/precisions/datasets": len({dataset for dataset, _ in samples}),
         "again/precisions/difference": points(float(differences.mean())),
         "again/precisions/interval": bracketed(mean_interval(differences, 0.9), signed=True),
-        "again/precisions/within": equivalence(single, half, margin) <= SIGNIFICANCE,
+        "again/precisions/within": f"{'' if within else 'not '}shown to be within the margin",
     }
 
 
@@ -171,6 +185,7 @@ def _row(row: Again, titles: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _where(record: Record) -> str:
+def where(record: Record) -> str:
+    """Name what a cell ran on, and in which precision."""
     environment = record.environment
     return f"{environment.processor}, {environment.device}, {environment.precision}, torch {environment.torch}"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
-from harness.claims import Family, family_of, paired_errors
+import numpy as np
+
+from harness.claims import Family, Protocol, family_of
 from harness.record import Record
+from harness.report.again import Repeat, where
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM
-from harness.report.tables import Column, Table, Value, bracketed, difference_text, p_value, points
+from harness.report.tables import ABSENT, Column, Table, Value, bracketed, difference_text, p_value, points
 from harness.statistics import Interval, PairedDifference, equivalence, mean_interval, paired_difference
 from harness.verdicts import SIGNIFICANCE
 
-Cells = Mapping[int, Record]  # by repetition
+Repeats = Mapping[int, tuple[Record, Record]]  # by repetition: measured again, committed
 
 
 @dataclass(frozen=True)
@@ -21,37 +24,39 @@ class ContrastAgain:
 
     ``change`` is the former minus the latter, paired by repetition, with its 90 % t interval and the p value of the two
     one-sided tests against the margin. ``family`` is that of 2.6, ``rates`` are the base rates at 1 and at 2.6, and
-    ``where`` is what they were measured again on.
+    ``places`` what they were measured again on.
     """
 
     name: str
     family: Family
     rates: tuple[float, float]
-    where: str
+    places: tuple[str, ...]
     committed: PairedDifference
     again: PairedDifference
     change: float
     interval: Interval | None
-    p: float
+    p: float | None
 
 
-def contrasts_again(
-    again: Mapping[str, Sequence[Record]], records: Iterable[Record], margin: float
-) -> tuple[ContrastAgain, ...]:
-    """Compare each set's contrasts of 2.6 with 1 with the committed ones, over the repetitions that it has of both."""
-    committed = {record.cell: record for record in records}
+def contrasts_again(repeats: Iterable[Repeat], protocol: Protocol) -> tuple[ContrastAgain, ...]:
+    """Compare each contrast of 2.6 with 1 that a set has with the committed one, over the final repetitions of both.
+
+    Where a set has several base rates of a family, each is contrasted with each of the other's.
+    """
+    groups: dict[tuple[str, Family, float], dict[int, tuple[Record, Record]]] = {}
+    for name, record, other in repeats:
+        cell = record.specification
+        if cell.repetition in protocol.final_repetitions:
+            group = groups.setdefault((name, family_of(record), cell.base_rate), {})
+            group[cell.repetition] = (record, other)
     found = []
-    for name, repeats in again.items():
-        groups: dict[tuple[Family, float], dict[int, Record]] = {}
-        for record in repeats:
-            cell = record.specification
-            groups.setdefault((family_of(record), cell.base_rate), {})[cell.repetition] = record
-        for (family, high), left in groups.items():
-            for (other, low), right in groups.items():
-                contrasted = family.decay == DISCRIMINATIVE and other == replace(family, decay=UNIFORM)
-                if contrasted and set(left) & set(right):
-                    found.append(_contrast(name, (low, high), (left, right), committed, margin))
-    return tuple(sorted(found, key=lambda one: (one.name, one.family.dataset, one.family.implementation, one.rates)))
+    for (name, family, rate), discriminative in groups.items():
+        for (other_name, other_family, other_rate), uniform in groups.items():
+            contrasted = family.decay == DISCRIMINATIVE and other_family == replace(family, decay=UNIFORM)
+            if name == other_name and contrasted and set(discriminative) & set(uniform):
+                rates = (other_rate, rate)
+                found.append(_contrast(name, family, rates, (discriminative, uniform), protocol.margin))
+    return tuple(sorted(found, key=lambda one: (one.name, astuple(one.family), one.rates)))
 
 
 def contrasts_again_table(found: Iterable[ContrastAgain], titles: Mapping[str, str], margin: float) -> Table:
@@ -69,7 +74,7 @@ def contrasts_again_table(found: Iterable[ContrastAgain], titles: Mapping[str, s
         Column("p", numeric=True),
     )
     caption = (
-        "What decay 2.6 changes against the uniform rate, each at its base rate, in points of test error: in the "
+        "What decay 2.6 changes against the uniform rate, at the base rates shown, in points of test error: in the "
         "committed cells, and in the same cells measured again (95 % BCa intervals, not adjusted); the difference of "
         "the two, paired by repetition, and p of the two one-sided tests that its mean is below "
         f"{100 * margin:g} points either way."
@@ -78,34 +83,39 @@ def contrasts_again_table(found: Iterable[ContrastAgain], titles: Mapping[str, s
 
 
 def contrast_again_numbers(found: Sequence[ContrastAgain]) -> dict[str, Value]:
-    """Count the contrasts, those that keep their sign and those that are shown to change by less than the margin."""
-    return {
-        "again/contrasts": len(found),
+    """Count the contrasts: that keep their sign, that show one, that are shown to change by less than the margin."""
+    counts: dict[str, Value] = {
         "again/contrasts/same-sign": sum(one.committed.mean * one.again.mean > 0 for one in found),
-        "again/contrasts/within": sum(one.p <= SIGNIFICANCE for one in found),
+        "again/contrasts/shown": sum(_excludes_zero(one.again.interval) for one in found),
+        "again/contrasts/within": sum(one.p is not None and one.p <= SIGNIFICANCE for one in found),
     }
+    if not found:
+        counts |= dict.fromkeys(counts, ABSENT)
+    return counts | {"again/contrasts": len(found)}
+
+
+def _excludes_zero(interval: Interval | None) -> bool:
+    return interval is not None and (interval[0] > 0 or interval[1] < 0)
 
 
 def _contrast(
-    name: str, rates: tuple[float, float], sides: tuple[Cells, Cells], committed: Mapping[str, Record], margin: float
+    name: str, family: Family, rates: tuple[float, float], sides: tuple[Repeats, Repeats], margin: float
 ) -> ContrastAgain:
-    before = [{number: committed[record.cell] for number, record in side.items()} for side in sides]
-    (left, right), (old_left, old_right) = paired_errors(*sides), paired_errors(*before)
-    new = [one - other for one, other in zip(left, right, strict=True)]
-    old = [one - other for one, other in zip(old_left, old_right, strict=True)]
-    changes = [one - other for one, other in zip(new, old, strict=True)]
-    records = [record for side in sides for record in side.values()]
-    places = {f"{record.environment.processor}, {record.environment.precision}" for record in records}
+    shared = sorted(set(sides[0]) & set(sides[1]))
+    again, committed = (
+        [np.array([side[n][which].result.test.error for n in shared]) for side in sides] for which in (0, 1)
+    )
+    new, old = again[0] - again[1], committed[0] - committed[1]
     return ContrastAgain(
         name=name,
-        family=family_of(records[0]),
+        family=family,
         rates=rates,
-        where="; ".join(sorted(places)),
-        committed=paired_difference(old_left, old_right),
-        again=paired_difference(left, right),
-        change=sum(changes) / len(changes),
-        interval=mean_interval(changes, 0.9),
-        p=equivalence(new, old, margin),
+        places=tuple(sorted({where(side[n][0]) for side in sides for n in shared})),
+        committed=paired_difference(*committed),
+        again=paired_difference(*again),
+        change=float(np.mean(new - old)),
+        interval=mean_interval(new - old, 0.9),
+        p=equivalence(new, old, margin) if len(shared) > 1 else None,
     )
 
 
@@ -116,7 +126,7 @@ def _row(one: ContrastAgain, titles: Mapping[str, str]) -> tuple[str, ...]:
         f"{titles.get(family.dataset, family.dataset)} ({family.recipe}, {family.implementation})",
         family.arm,
         " / ".join(f"{rate:g}" for rate in one.rates),
-        one.where,
+        "; ".join(one.places),
         f"{one.again.n}",
         difference_text(one.committed),
         difference_text(one.again),

@@ -33,7 +33,7 @@ LINES = ("-", "--", "-.", ":")
 IMPLEMENTATION_COLOURS = {"torch": BLUE, "fastai": VERMILION}
 IMPLEMENTATION_MARKERS = {"torch": "o", "fastai": "s"}
 
-_HASHED_NAME = re.compile(rb'id="([a-z][0-9a-f]{10})"')
+_HASHED_NAME = re.compile(rb'id="((?:[a-z]|C[0-9a-f]+_[0-9a-f]+_)[0-9a-f]{10})"')
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,

@@ -22,7 +22,7 @@ from harness.evidence import Place
 from harness.language_model_evidence import LanguageModelRecord
 from harness.published import Published
 from harness.record import Record
-from harness.report.again import again_table, repeated_cells
+from harness.report.again import Repeat, again_table, paired_with_committed, repeated_cells
 from harness.report.again_contrasts import ContrastAgain, contrasts_again, contrasts_again_table
 from harness.report.appearance import png_bytes, svg_bytes
 from harness.report.at_a_glance import Judged, apart, at_a_glance
@@ -156,9 +156,14 @@ class ReportInputs:
         return repeat_contrasts(self.published, self.summaries)
 
     @cached_property
+    def repeats(self) -> tuple[Repeat, ...]:
+        """The cells that were measured again, with their committed records."""
+        return paired_with_committed(self.again, self.records)
+
+    @cached_property
     def contrasts_again(self) -> tuple[ContrastAgain, ...]:
         """What decay 2.6 changes where its cells and those of decay 1 were measured again."""
-        return contrasts_again(self.again, self.records, self.protocol.margin)
+        return contrasts_again(self.repeats, self.protocol)
 
     @cached_property
     def plates(self) -> tuple[Plate, ...]:
@@ -209,7 +214,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
         "published-contrasts": contrasts_table(inputs.contrasts, titles, planned),
         "baselines": baselines_table(inputs.baselines),
         "same-rates": same_rates_table(inputs.records, summaries, inputs.protocol, titles),
-        "again": again_table(repeated_cells(inputs.again, inputs.records, margin), titles, margin),
+        "again": again_table(repeated_cells(inputs.repeats, margin), titles, margin),
         "contrasts-again": contrasts_again_table(inputs.contrasts_again, titles, margin),
         "pretraining": pretraining_table(inputs.starts, titles),
         "tokens": tokens_table(inputs.starts, titles),

@@ -7,11 +7,18 @@ from dataclasses import replace
 import pytest
 from report.synthetic import cell, make_record
 
+from harness.claims import Protocol
 from harness.evidence import AGAIN, EvidenceError, export, load_again
-from harness.report.again import again_numbers, again_table, precision_numbers, repeated_cells
+from harness.report.again import again_numbers, again_table, paired_with_committed, precision_numbers
+from harness.report.again import repeated_cells as compare
 from harness.report.again_contrasts import contrast_again_numbers, contrasts_again, contrasts_again_table
 
 MARGIN = 0.005
+PROTOCOL = Protocol((100, 101), (0, 1, 2, 3), MARGIN)
+
+
+def repeated_cells(again, committed, margin):
+    return compare(paired_with_committed(again, committed), margin)
 
 
 def finals(errors, precision="bfloat16", **of_cell):
@@ -57,40 +64,69 @@ def test_what_moved_most_and_what_is_within_the_margin_is_told_of_all_conditions
     assert again_numbers(())["again/largest"] == "–"
 
 
-def test_the_mean_over_all_cells_in_both_precisions_counts_each_cell_once():
-    committed = [*finals([0.20, 0.22, 0.24]), *finals([0.5, 0.5], "float32", decay=1.0), *finals([0.3], rate=0.016)]
-    single = repeats([0.21, 0.23], "float32")
-    another = repeats([0.23, 0.25], "float32")
-    half, elsewhere = repeats([0.51], decay=1.0), repeats([0.9], rate=0.016)
-    found = precision_numbers({"a": [*single, *half], "b": [*another, *elsewhere]}, committed, MARGIN)
+def test_the_mean_over_precisions_counts_each_repetition_of_a_data_set_once():
+    committed = [
+        *finals([0.20, 0.22, 0.24]),
+        *finals([0.5, 0.5], "float32", decay=1.0),
+        *finals([0.3], rate=0.016),
+        *finals([0.10], name="trec6"),
+    ]
+    first = [*repeats([0.21, 0.23], "float32"), *repeats([0.51], decay=1.0)]
+    second = [
+        *repeats([0.23, 0.25], "float32"),
+        *repeats([0.9], rate=0.016),
+        *repeats([0.1], "float32", name="trec6"),
+    ]
+    found = precision_numbers(paired_with_committed({"first": first, "second": second}, committed), MARGIN)
+    # Of repetition 0 the cells at decays 2.6 and 1 changed by 2 and by -1 points, of 1 the one by 2, of TREC-6 none.
     assert found == {
-        "again/precisions": 3,
-        "again/precisions/difference": "+1.00",
-        "again/precisions/interval": "[−1.92, +3.92]",
-        "again/precisions/within": False,
+        "again/precisions/cells": 4,
+        "again/precisions/pairs": 3,
+        "again/precisions/datasets": 2,
+        "again/precisions/difference": "+0.83",
+        "again/precisions/interval": "[−0.92, +2.59]",
+        "again/precisions/within": "not shown to be within the margin",
     }
-    close = precision_numbers({"a": repeats([0.201, 0.219, 0.24], "float32")}, finals([0.2, 0.22, 0.24]), MARGIN)
-    assert close["again/precisions/within"] is True
-    assert precision_numbers({"a": repeats([0.2], "float32")}, finals([0.2]), MARGIN)["again/precisions"] == 0
 
 
-def test_what_26_changes_is_compared_over_the_repetitions_that_were_measured_again():
-    committed = [*finals([0.20, 0.22, 0.25, 0.1]), *finals([0.21, 0.24, 0.26, 0.9], decay=1.0)]
-    left = repeats([0.20, 0.21, 0.24], "float32")
-    right = repeats([0.20, 0.24, 0.26, 0.9], "float32", decay=1.0)
-    (one,) = contrasts_again({"single": [*left, *right]}, committed, MARGIN)
-    assert (one.again.n, one.rates, one.family.decay) == (3, (0.008, 0.008), 2.6)
+def test_a_mean_over_precisions_within_the_margin_is_said_to_be():
+    close = {"a": repeats([0.201, 0.219, 0.24], "float32")}
+    found = precision_numbers(paired_with_committed(close, finals([0.2, 0.22, 0.24])), MARGIN)
+    assert found["again/precisions/within"] == "shown to be within the margin"
+    one = paired_with_committed({"a": repeats([0.2], "float32")}, finals([0.2]))
+    assert precision_numbers(one, MARGIN)["again/precisions/cells"] == 0
+
+
+def test_what_26_changes_is_compared_over_the_final_repetitions_that_were_measured_again():
+    left, right = {"rate": 0.016}, {"decay": 1.0, "rate": 0.004}
+    committed = [*finals([0.20, 0.22, 0.25, 0.1], **left), *finals([0.21, 0.24, 0.26, 0.9], **right)]
+    committed += [make_record(cell(repetition=100, decay=decay, rate=0.002)) for decay in (1.0, 2.6)]
+    tuning = [replace(record, finished="2031-01-01T00:00:00+00:00") for record in committed[-2:]]
+    worse = [*repeats([0.20, 0.21, 0.24], "float32", **left), *repeats([0.20, 0.24, 0.26, 0.9], "float32", **right)]
+    same = [*repeats([0.2, 0.22, 0.25, 0.1], **left), *repeats([0.21, 0.24, 0.26, 0.9], **right)]
+    turned = [*repeats([0.4, 0.4], **left), *repeats([0.2, 0.2], **right)]
+    again = {"worse": worse, "turned": turned, "same": [*same, *tuning], "one side": repeats([0.1], **left)}
+    found = contrasts_again(paired_with_committed(again, committed), PROTOCOL)
+    assert [(one.name, one.rates, one.again.n) for one in found] == [
+        ("same", (0.004, 0.016), 4),
+        ("turned", (0.004, 0.016), 2),
+        ("worse", (0.004, 0.016), 3),
+    ]
+    one = found[-1]
+    assert one.family.decay == 2.6
     assert one.committed.mean == pytest.approx(-0.04 / 3)
     assert one.again.mean == pytest.approx(-0.05 / 3)
     assert one.change == pytest.approx(-0.01 / 3)
-    assert contrast_again_numbers([one]) == {
-        "again/contrasts": 1,
-        "again/contrasts/same-sign": 1,
-        "again/contrasts/within": 0,
-    }
-    (shown,) = contrasts_again_table([one], {}, MARGIN).rows
+    counts = contrast_again_numbers(found)
+    assert (counts["again/contrasts"], counts["again/contrasts/same-sign"], counts["again/contrasts/within"]) == (
+        3,
+        2,
+        1,
+    )
+    shown = contrasts_again_table(found, {}, MARGIN).rows[-1]
     assert "−0.33 [−2.28, +1.61]" in shown[-2]
-    assert contrasts_again({"one side": left}, committed, MARGIN) == ()
+    assert "0.004 / 0.016" in shown
+    assert contrast_again_numbers(())["again/contrasts/within"] == "–"
 
 
 def test_one_pair_says_nothing_of_the_margin():

@@ -106,6 +106,18 @@ def test_the_paper_stands_without_records_and_with_one_family_and_baselines(fold
     build(replace(INPUTS, records=one, baselines=(baseline("a", 0.2),)), folder)
 
 
+@pytest.mark.parametrize(("decays", "contrasts"), [((1.0, 2.6), 4), ((2.6,), 0), ((), 0)])
+def test_cells_that_were_measured_again_are_told_of(folder, decays, contrasts):
+    finals = [record for record in RECORDS if record.specification.arm.decay in decays]
+    places = [replace(record.environment, precision="bfloat16") for record in finals]
+    again = [replace(r, environment=place) for r, place in zip(finals, places, strict=True)]
+    paper = build(replace(INPUTS, again={"elsewhere": tuple(again)} if again else {}), folder)
+    assert paper.unused == ()
+    numbers = json.loads((folder / "numbers.json").read_text())
+    assert numbers["again/contrasts"] == contrasts
+    assert (numbers["again/precisions/cells"] > 0) is bool(again)
+
+
 @pytest.mark.parametrize("kind", ["superior", "equivalent"])
 @pytest.mark.parametrize("mean", [-0.1, -0.004, 0.0, 0.004, 0.1])
 def test_every_verdict_has_its_sentence(folder, kind, mean):
