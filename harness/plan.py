@@ -52,7 +52,7 @@ def unknown_name(kind: str, name: str, valid: Collection[str]) -> UnknownNameErr
     """The error for a ``name`` that is not among the ``valid`` ones of its ``kind``."""
     alike = difflib.get_close_matches(name, valid, n=MOST_LISTED, cutoff=0.3)
     hint = f" Did you mean {alike[0]!r}?" if alike else ""
-    shown = tuple(valid) if len(valid) <= MOST_LISTED else alike or tuple(valid)[:MOST_LISTED]
+    shown = tuple(valid) if len(valid) <= MOST_LISTED else alike or tuple(valid)[:3]
     rest = f" and {len(valid) - len(shown)} more, see `plan`" if len(shown) < len(valid) else ""
     return UnknownNameError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(shown) or 'none'}{rest}.")
 
