@@ -156,8 +156,9 @@ def choosing(study: Study, selection: Selection, committed: tuple[Record, ...]) 
     Raises:
         UnknownNameError: as :func:`planned`.
     """
-    tuning = study.protocol.tuning_repetitions
-    tunes = any(cell.repetition in tuning for cell in planned(study, selection, ()).cells)
+    profile = study.profiles[choose("profile", selection.profile, study.profiles)]
+    tuning = profile.tuning_repetitions  # without any, other records choose the rates that cells are named after
+    tunes = tuning and any(cell.repetition in tuning for cell in planned(study, selection, ()).cells)
     return () if tunes else committed
 
 

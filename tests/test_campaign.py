@@ -254,6 +254,7 @@ def test_unknown_names_are_refused_with_the_nearest_and_all_valid_ones(
 def test_committed_records_choose_base_rates_only_where_a_run_does_not_tune(reference: Reference) -> None:
     study, records = reference.world.study, reference.place.store.records()
     assert campaign.choosing(study, Selection("quick"), records) == records
+    assert campaign.choosing(study, Selection("quick", cells=("chosen by the records",)), records) == records
     assert campaign.choosing(study, Selection("full"), records) == ()
     assert campaign.choosing(study, Selection("full", cells=("*/seed-0",)), records) == records
     assert campaign.choosing(study, Selection("full", cells=("tiny-questions/*",)), records) == ()
