@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from harness.claims import Family, Protocol, best_rates, paired_errors
 from harness.near import near
 from harness.record import Record
-from harness.report.marks import NOTE, joined_marks, rate_marks
+from harness.report.marks import MIXED, MIXED_NOTE, NOTE, joined_marks, mixed_mark, rate_marks
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, finals_by_rate, find, swept_arm
 from harness.report.tables import ABSENT, Column, Table, Value, points
 from harness.statistics import paired_difference
 
+RatePair = tuple[float, float]  # at decay 1, at 2.6
 Finals = Mapping[tuple[Family, float], Mapping[int, Record]]  # by family and base rate, then by repetition
 
 
@@ -21,18 +22,20 @@ class NearRates:
     """The near rates of decays 1 and 2.6 of an arm, ``family`` being that of 2.6, and of how many each was chosen.
 
     ``differences`` are of mean test error (fractions), 2.6 minus 1 and paired, for each pair of near rates, at 1 and at
-    2.6, at which both ran all final repetitions; ``chosen`` is the pair that tuning chose, ``marks`` are those of it,
-    and ``tied`` are the other pairs among ``differences`` whose rates have the same validation errors.
+    2.6, at which both ran all final repetitions; ``chosen`` is the pair that tuning chose, ``marks`` those of its
+    rates, ``tied`` are the other pairs among ``differences`` whose rates have the same validation errors, and ``mixed``
+    those that did not run in one precision.
     """
 
     family: Family
     uniform: tuple[float, ...]
     discriminative: tuple[float, ...]
     tried: int
-    differences: Mapping[tuple[float, float], float]
-    chosen: tuple[float, float]
+    differences: Mapping[RatePair, float]
+    chosen: RatePair
     marks: str
-    tied: tuple[tuple[float, float], ...]
+    tied: tuple[RatePair, ...]
+    mixed: frozenset[RatePair]
 
     @property
     def lower(self) -> int:
@@ -43,6 +46,12 @@ class NearRates:
     def own(self) -> float:
         """The difference at the rates that were chosen."""
         return self.differences[self.chosen]
+
+    @property
+    def extremes(self) -> tuple[RatePair, RatePair]:
+        """The pairs with the lowest and the highest difference."""
+        pairs = sorted(self.differences, key=lambda pair: self.differences[pair])
+        return pairs[0], pairs[-1]
 
     @property
     def as_high(self) -> int:
@@ -84,7 +93,7 @@ def near_rates_table(found: Iterable[NearRates], titles: Mapping[str, str]) -> T
         "binomial standard error, by the size of the validation set, of the lowest. The difference in mean test error "
         "between decays 2.6 and 1 in points, at the chosen rates, and the lowest and highest of all pairs of near "
         "rates at which both ran all final repetitions, and in how many of them 2.6 is the lower; pairs share runs. "
-        f"{NOTE}"
+        f"{NOTE} {MIXED_NOTE}"
     )
     return Table(caption, columns, tuple(_row(one, titles) for one in found))
 
@@ -103,8 +112,8 @@ def near_rate_numbers(found: Sequence[NearRates], titles: Mapping[str, str]) -> 
                 f"{key}/pairs": len(one.differences),
                 f"{key}/of": len(one.uniform) * len(one.discriminative),
                 f"{key}/own": f"{points(one.own)}{one.marks}",
-                f"{key}/lowest": points(min(one.differences.values())),
-                f"{key}/highest": points(max(one.differences.values())),
+                f"{key}/lowest": points(one.differences[one.extremes[0]]),
+                f"{key}/highest": points(one.differences[one.extremes[1]]),
                 f"{key}/lower": one.lower,
                 f"{key}/as-high": one.as_high,
                 f"{key}/tied": tuple(points(one.differences[pair]) for pair in one.tied),
@@ -118,12 +127,13 @@ def _near_rates(uniform: Summary, discriminative: Summary, finals: Finals) -> Ne
     items = uniform.finals[0].result.validation.items
     (at_1, at_26), (best_1, best_26) = ([near(each, items) for each in errors], [best_rates(each) for each in errors])
     chosen = (uniform.rate or 0.0, discriminative.rate or 0.0)
-    differences = {}
+    differences, mixed = {}, set()
     for low in at_1:
         for high in at_26:
             right, left = finals.get((uniform.family, low), {}), finals.get((family, high), {})
             if right and left:
                 differences[low, high] = paired_difference(*paired_errors(left, right)).mean
+                mixed |= {(low, high)} if mixed_mark((*left.values(), *right.values())) else set()
     return NearRates(
         family=family,
         uniform=at_1,
@@ -133,11 +143,16 @@ def _near_rates(uniform: Summary, discriminative: Summary, finals: Finals) -> Ne
         chosen=chosen,
         marks=joined_marks(rate_marks(uniform), rate_marks(discriminative)),
         tied=tuple(pair for pair in differences if pair != chosen and pair[0] in best_1 and pair[1] in best_26),
+        mixed=frozenset(mixed),
     )
 
 
 def _title(family: Family, titles: Mapping[str, str]) -> str:
     return f"{titles.get(family.dataset, family.dataset)} ({family.recipe})"
+
+
+def _mixed(one: NearRates, pair: RatePair) -> str:
+    return MIXED if pair in one.mixed else ""
 
 
 def _row(one: NearRates, titles: Mapping[str, str]) -> tuple[str, ...]:
@@ -149,8 +164,7 @@ def _row(one: NearRates, titles: Mapping[str, str]) -> tuple[str, ...]:
         f"{len(one.discriminative)}",
         f"{one.tried}",
         f"{len(one.differences)} of {len(one.uniform) * len(one.discriminative)}",
-        f"{points(one.own)}{one.marks}",
-        points(min(one.differences.values())) if several else ABSENT,
-        points(max(one.differences.values())) if several else ABSENT,
+        f"{points(one.own)}{one.marks}{_mixed(one, one.chosen)}",
+        *(f"{points(one.differences[pair])}{_mixed(one, pair)}" if several else ABSENT for pair in one.extremes),
         f"{one.lower}" if several else ABSENT,
     )

@@ -10,9 +10,9 @@ import numpy as np
 
 from harness.claims import Protocol, paired_errors
 from harness.record import Record
-from harness.report.marks import NOTE
+from harness.report.marks import MIXED_NOTE, NOTE, mixed_mark
 from harness.report.summaries import Summary, by_repetition, finals_by_rate, find
-from harness.report.tables import Column, Table, bracketed, difference_text, points, rate_text
+from harness.report.tables import ABSENT, Column, Table, bracketed, difference_text, points, rate_text
 from harness.statistics import paired_difference
 
 
@@ -39,7 +39,7 @@ def same_rates_table(
         "torch minus fastai, in points. At the same base rate: median and quartiles, over all rates, of the difference "
         "in mean validation error of the tuning repetitions. Each at its own rate, and both at the one that fastai "
         "chose: the paired difference in test error of the final repetitions, with a BCa interval that is not "
-        f"adjusted. {NOTE}"
+        f"adjusted. {NOTE} {MIXED_NOTE}"
     )
     finals, planned, rows = finals_by_rate(records, protocol), len(protocol.final_repetitions), []
     for summary in summaries:
@@ -71,4 +71,6 @@ def _row(torch: Summary, fastai: Summary, titles: Mapping[str, str]) -> tuple[st
 
 def _difference(torch: Mapping[int, Record], fastai: Mapping[int, Record], planned: int) -> str:
     left, right = paired_errors(torch, fastai)
-    return difference_text(paired_difference(left, right) if len(left) == planned else None)
+    if len(left) < planned:
+        return ABSENT
+    return f"{difference_text(paired_difference(left, right))}{mixed_mark((*torch.values(), *fastai.values()))}"

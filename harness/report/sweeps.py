@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.claims import Family, Protocol, best_rates, chosen_rates, tuning_errors
 from harness.record import Record
+from harness.report.marks import MIXED, mixed_mark
 from harness.report.summaries import (
     DISCRIMINATIVE,
     UNIFORM,
@@ -35,6 +36,8 @@ def sweep_numbers(summaries: Sequence[Summary], unshipped: Collection[str]) -> d
     }
     for key, rows in sweeps.items():
         found |= {f"{key}/{name}": value for name, value in _sweep(rows).items()}
+    shown = {key: (str(found[f"{key}/{name}"]) for name in ("contrast", "lowest/difference")) for key in sweeps}
+    found["sweeps/mixed"] = sum(any(MIXED in text for text in texts) for texts in shown.values())
     shipped = {key: rows for key, rows in sweeps.items() if rows[0].family.recipe not in unshipped}
     return found | _shipped_numbers(shipped)
 
@@ -82,16 +85,18 @@ def _sweeps(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
 
 def _sweep(rows: Sequence[Summary]) -> dict[str, Value]:
     cell, lowest = rows[0].finals[0].specification, _lowest(rows)
+    difference = difference_to_uniform(lowest, rows)
     found: dict[str, Value] = {
         "title": f"{cell.dataset.title} ({cell.recipe.name})",
         "implementation": cell.implementation,
         "decays": len(rows),
         "on-edge": sum(row.on_edge for row in rows),
         "lowest/decay": f"{lowest.family.decay:g}",
-        "lowest/difference": difference_text(difference_to_uniform(lowest, rows)),
+        "lowest/difference": difference_text(difference) + (_mark(lowest, _at(rows, UNIFORM)) if difference else ""),
         "chosen/decay": f"{min(rows, key=lambda row: row.validation_error or 0.0).family.decay:g}",
     }
-    found["contrast"] = " / ".join(map(points, _contrast(rows))) or ABSENT
+    contrast = " / ".join(map(points, _contrast(rows)))
+    found["contrast"] = contrast + _mark(_at(rows, DISCRIMINATIVE), _at(rows, UNIFORM)) if contrast else ABSENT
     for name, decay in (("uniform", UNIFORM), ("discriminative", DISCRIMINATIVE)):
         row = _at(rows, decay)
         bottom, top = (ABSENT, ABSENT) if row is None else _moved(row)
@@ -106,6 +111,11 @@ def _sweep(rows: Sequence[Summary]) -> dict[str, Value]:
 
 def _at(rows: Sequence[Summary], decay: float) -> Summary | None:
     return next((row for row in rows if row.family.decay == decay), None)
+
+
+def _mark(*sides: Summary | None) -> str:
+    """The mark of several precisions, where both sides are there."""
+    return mixed_mark(record for side in sides if side for record in side.finals) if all(sides) else ""
 
 
 def _contrast(rows: Sequence[Summary]) -> tuple[float, ...]:

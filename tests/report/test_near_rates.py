@@ -66,6 +66,17 @@ def test_every_pair_of_near_rates_that_ran_is_compared_and_the_choice_is_the_pro
     assert (told[f"{key}/as-high"], told[f"{key}/tied"]) == (1, ("+1.00",))  # 0.016 at 2.6 has the error of 0.008
 
 
+def test_pairs_that_ran_in_two_precisions_are_marked_and_no_other():
+    def in_half(record):
+        cell = record.specification
+        half = (cell.arm.decay, cell.base_rate) == (2.6, 0.016) and cell.repetition == 1
+        return replace(record, environment=replace(record.environment, precision="bfloat16")) if half else record
+
+    (one,) = found(list(map(in_half, records())))
+    assert one.mixed == {(0.004, 0.016), (0.008, 0.016)}
+    assert near_rates_table([one], {}).rows[0][-4:] == ("+6.00†‡", "−9.00§", "+6.00", "2")
+
+
 def test_a_rate_that_lacks_a_final_repetition_is_not_compared():
     of = [r for r in records() if (r.specification.base_rate, r.specification.repetition) != (0.016, 1)]
     assert set(found(of)[0].differences) == {(0.004, 0.008), (0.008, 0.008)}

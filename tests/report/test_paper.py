@@ -254,6 +254,22 @@ def test_a_sweep_names_the_decay_with_the_lowest_error_and_what_2_6_changes():
     assert every[f"{key}/discriminative/error"].startswith("25.00")
 
 
+def test_a_difference_of_runs_in_two_precisions_is_marked_and_the_uniform_rate_has_none():
+    def in_half(decay):
+        errors = {0.62: 0.2, 1.0: 0.1 if decay == 1.0 else 0.3, 2.6: 0.25}
+        found = [make_record(cell(decay=d, repetition=n), error=e) for d, e in errors.items() for n in range(3)]
+        last = max(n for n, record in enumerate(found) if record.specification.arm.decay == decay)
+        found[last] = replace(found[last], environment=replace(found[last].environment, precision="bfloat16"))
+        return found
+
+    key, last = "sweep/rt-1k/mini/torch", ("contrast", "lowest/difference")
+    shown = {decay: [found(in_half(decay))[f"{key}/{name}"] for name in last] for decay in (0.62, 1.0, 2.6)}
+    assert shown[0.62] == ["−5.00 / −5.00", "−10.00 [−10.00, −10.00]§"]
+    assert shown[1.0] == ["+15.00 / +15.00§", "–"]
+    assert shown[2.6] == ["−5.00 / −5.00§", "−10.00 [−10.00, −10.00]"]
+    assert [found(in_half(decay))["sweeps/mixed"] for decay in (1.0, 2.6)] == [1, 1]
+
+
 def test_a_decay_that_lacks_repetitions_is_not_in_its_sweep():
     errors = {1.0: 0.3, 2.6: 0.25, 4.19: 0.1}
     records = [make_record(cell(decay=d, repetition=n), error=e) for d, e in errors.items() for n in range(3)]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from report.synthetic import cell, make_record
 
 from harness.claims import Protocol
@@ -47,6 +49,15 @@ def test_torch_at_the_rate_that_fastai_chose_stands_beside_each_at_its_own():
     *_, tuned, same = rows(TORCH, there, fastai)[0]
     assert tuned.startswith("+3.00 ")
     assert same.startswith("+0.50 ")
+
+
+def test_differences_of_runs_in_two_precisions_are_marked():
+    fastai = records("fastai", {0.01: 0.32, 0.02: 0.30}, (0.27, 0.29), 0.02)
+    half = replace(fastai[-1], environment=replace(fastai[-1].environment, precision="bfloat16"))
+    there = records("torch", {}, (0.28, 0.29), 0.02)
+    *_, tuned, same = rows(TORCH, there, [*fastai[:-1], half])[0]
+    assert tuned.endswith("]§")
+    assert same.endswith("]§")
 
 
 def test_a_set_of_repetitions_that_is_not_whole_is_not_compared():
