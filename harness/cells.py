@@ -30,25 +30,14 @@ def run_cell(cell: Cell, place: Workplace, report: Report) -> Record:
     """Train and measure one cell."""
     wall, cpu = time.perf_counter(), _cpu_seconds()
     reset_peak_memory()
-    corpus = encode(cell.dataset, cell.recipe.size, place.sources)
-    seeds = classifier_seeds(cell.dataset.reader, cell.repetition, cell.recipe.crossing)
-    encoder, facts = _starting_encoder(cell, corpus, place, seeds)
-    job = _classifier_job(cell, corpus, encoder, seeds, place.hardware)
+    job, inputs, facts = _prepared(cell, place)
     outcome = implementation_module(cell.implementation).fine_tune_classifier(job, report)
     perplexity = facts.get("perplexity")
     return Record(
         schema=SCHEMA,
         cell=cell_id(cell),
         specification=cell,
-        inputs=Inputs(
-            corpus=corpus.digest,
-            vocabulary=corpus.vocabulary_digest,
-            start=None if cell.arm.start == "random" else weights_digest(encoder),
-            source=source_digest(),
-            seeds=seeds,
-            dropped=corpus.dropped,
-            language_model_rates=_language_model_rates(facts),
-        ),
+        inputs=inputs,
         result=_result(job, outcome, float(cast(float, perplexity)) if perplexity is not None else None),
         cost=Cost(
             wall_seconds=round(time.perf_counter() - wall, 3),
@@ -60,6 +49,23 @@ def run_cell(cell: Cell, place: Workplace, report: Report) -> Record:
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         probabilities=pack_probabilities(outcome.test_logits, job.test.labels),
     )
+
+
+def _prepared(cell: Cell, place: Workplace) -> tuple[ClassifierJob, Inputs, dict[str, object]]:
+    """The cell's job, what went into it, and the facts of its language model's making; all other texts are let go."""
+    corpus = encode(cell.dataset, cell.recipe.size, place.sources)
+    seeds = classifier_seeds(cell.dataset.reader, cell.repetition, cell.recipe.crossing)
+    encoder, facts = _starting_encoder(cell, corpus, place, seeds)
+    inputs = Inputs(
+        corpus=corpus.digest,
+        vocabulary=corpus.vocabulary_digest,
+        start=None if cell.arm.start == "random" else weights_digest(encoder),
+        source=source_digest(),
+        seeds=seeds,
+        dropped=corpus.dropped,
+        language_model_rates=_language_model_rates(facts),
+    )
+    return _classifier_job(cell, corpus, encoder, seeds, place.hardware), inputs, facts
 
 
 def _language_model_rates(facts: dict[str, object]) -> RealisedRates | None:
@@ -89,7 +95,8 @@ def _classifier_job(
     cell: Cell, corpus: EncodedCorpus, encoder: Weights, seeds: dict[str, int], hardware: Hardware
 ) -> ClassifierJob:
     chosen = label_subset(corpus.train.labels, cell.dataset.labels, seeds["labels"])
-    subset = LabelledDocuments(tuple(corpus.train.documents[i] for i in chosen), corpus.train.labels[chosen])
+    documents = tuple(corpus.train.documents[i].copy() for i in chosen)  # not views, which would keep all others too
+    subset = LabelledDocuments(documents, corpus.train.labels[chosen])
     training, validation, test = (
         replace(part, documents=oriented(part.documents, cell.recipe.direction))
         for part in (subset, corpus.validation, corpus.test)

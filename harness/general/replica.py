@@ -14,7 +14,7 @@ from harness.general.sampling import SampledSoftmax, inclusion_probabilities
 from harness.precision import products_in
 from harness.scratch.awd_lstm import LayerState
 from harness.scratch.models import LanguageModel
-from harness.scratch.training import penalties
+from harness.scratch.penalties import penalties
 from harness.seeds import derive_seed
 from harness.specification import Hardware
 from harness.weights import Weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from harness.rates import NamedParameters, layer_groups
 from harness.scratch.awd_lstm import PADDING, AwdLstm, Dropout, LayerState
 from harness.scratch.batches import moved
 from harness.scratch.cross_entropy import linear_cross_entropy
+from harness.scratch.recompute import chunks_to_forget, encode_and_forget
 from harness.specification import ClassifierRecipe, Dropouts, LanguageModelArm, ModelSize
 
 
@@ -118,7 +120,8 @@ class Classifier(nn.Module):
     def encode(self, tokens: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Run the encoder chunk by chunk, carrying the state on; a document joins at its first chunk.
 
-        Chunks before the last ``pooled_chunks`` only move the state, so they keep no graph.
+        Chunks before the last ``pooled_chunks`` only move the state, so they keep no graph; of the others the first may
+        be computed twice (``recompute``).
 
         Raises:
             ValueError: unless each document starts on a chunk border and reaches the last chunk, longest first.
@@ -126,17 +129,23 @@ class Classifier(nn.Module):
         rows_of_chunks = _rows_of_chunks(tokens, self.bptt)  # before the tokens move, so that no chunk waits for a GPU
         tokens = moved(tokens, self.head.hidden.weight.device)
         chunks = torch.split(tokens, self.bptt, dim=1)
+        forgotten = chunks_to_forget(rows_of_chunks, self.bptt) if self._spares_memory(tokens) else 0
         outputs: list[Tensor] = []
         state = self.encoder.initial_state(0)
         for index, (chunk, rows) in enumerate(zip(chunks, rows_of_chunks, strict=True)):
             pooled = index >= len(chunks) - self.pooled_chunks
             with torch.set_grad_enabled(torch.is_grad_enabled() and pooled):
                 state = _grow(state, self.encoder.initial_state(rows - state[0][0].shape[1]))
-                output, state = self.encoder(chunk[:rows], state, generator)
+                encode = self.encoder if index >= forgotten else partial(encode_and_forget, self.encoder)
+                output, state = encode(chunk[:rows], state, generator)
             if pooled:
                 outputs.append(nn.functional.pad(output, (0, 0, 0, 0, 0, len(tokens) - rows)))
         kept = tokens[:, (len(chunks) - len(outputs)) * self.bptt :]
         return torch.cat(outputs, dim=1).to(self.head.hidden.weight.dtype), kept != PADDING
+
+    def _spares_memory(self, tokens: Tensor) -> bool:
+        """Whether a backward pass will follow, on a device whose memory is the machine's."""
+        return self.training and torch.is_grad_enabled() and tokens.device.type != "cuda"
 
 
 def _rows_of_chunks(tokens: Tensor, bptt: int) -> list[int]:

@@ -33,20 +33,9 @@ from harness.scratch.awd_lstm import LayerState
 from harness.scratch.batches import ClassifierBatches, LanguageModelBatches, moved
 from harness.scratch.models import Classifier, LanguageModel, classifier_groups, language_model_groups
 from harness.scratch.optimizer import LayerwiseOptimizer, adamw
-from harness.specification import Optimization
+from harness.scratch.penalties import penalties
 from harness.unfreezing import trainable_groups
 from harness.weights import EMBEDDING, Weights
-
-
-def penalties(raw: Tensor, dropped: Tensor, optimization: Optimization) -> Tensor:
-    """AR on the dropped-out and TAR on the raw encoder output (batch, time, width), padding included.
-
-    Source: Merity et al. 2018, section 4; fastai's ``RNNRegularizer``, which also skips TAR for a batch of one.
-    """
-    total = optimization.activation_penalty * dropped.pow(2).mean()
-    if len(raw) > 1 and raw.shape[1] > 1:
-        total = total + optimization.temporal_penalty * (raw[:, 1:] - raw[:, :-1]).pow(2).mean()
-    return total
 
 
 def fine_tune_language_model(job: LanguageModelJob, report: Report) -> LanguageModelOutcome:

@@ -27,7 +27,7 @@ from harness.general.trainer import Run, train
 from harness.schedules import factors
 from harness.scratch.awd_lstm import LayerState
 from harness.scratch.models import LanguageModel
-from harness.scratch.training import penalties
+from harness.scratch.penalties import penalties
 from harness.specification import Hardware, ModelSize, Optimization
 from harness.weights import WeightsError, initial_language_model
 

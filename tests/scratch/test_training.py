@@ -31,7 +31,8 @@ from harness.jobs import ClassifierJob, ClassifierOutcome, LanguageModelOutcome
 from harness.scratch import cross_entropy, models
 from harness.scratch.batches import moved, whole_chunks
 from harness.scratch.models import Classifier, LanguageModel
-from harness.scratch.training import fine_tune_classifier, fine_tune_language_model, penalties
+from harness.scratch.penalties import penalties
+from harness.scratch.training import fine_tune_classifier, fine_tune_language_model
 from harness.specification import Optimization
 from harness.weights import weights_digest
 
@@ -182,13 +183,3 @@ def test_perplexity_covers_every_token_of_the_held_out_text() -> None:
     changed[-2] = changed[-2] + 1 if changed[-2] < 59 else 9
     before = fine_tune_language_model(job, silent).perplexity_before
     assert fine_tune_language_model(replace(job, validation=(texts[0], changed)), silent).perplexity_before != before
-
-
-def test_penalties_are_the_stated_multiples_of_the_mean_squares() -> None:
-    raw = torch.tensor([[[1.0], [3.0], [7.0]], [[0.0], [0.0], [2.0]]])
-    dropped = torch.tensor([[[2.0], [0.0], [0.0]], [[0.0], [0.0], [4.0]]])
-    activation, temporal = (4 + 16) / 6, (4 + 16 + 0 + 4) / 4
-    both = penalties(raw, dropped, Optimization(activation_penalty=2.0, temporal_penalty=3.0))
-    assert float(both) == pytest.approx(2 * activation + 3 * temporal)
-    assert float(penalties(raw[:1], dropped[:1], Optimization())) == pytest.approx(2 * 4 / 3)
-    assert float(penalties(raw[:, :1], dropped[:, :1], Optimization())) == pytest.approx(2 * 4 / 2)
