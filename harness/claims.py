@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PRIMARY = "decay"  # the question that the study is named after
 AGREEMENT = "agreement"  # of the two implementations
 RANKING = "ranking"  # of decays, by the two implementations
+FACTOR = "factor"  # whether 2.6 is as good as the others
+LABELS = "labels"  # what pre-training is worth in labels
 Outcome = Literal["held", "failed", "undecided", "no data"]
 Place = tuple[str, str]  # dataset and recipe
 Choice = Literal["lowest error", "lowest test error", "highest test error", "least movement", "most movement"]

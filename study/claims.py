@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from harness.claims import AGREEMENT, RANKING, Claim, Place, Selector
+from harness.claims import AGREEMENT, FACTOR, LABELS, RANKING, Claim, Place, Selector
 from study.arms import SWEPT
 from study.profiles import COMPACT_DATASETS, CORE_DECAYS, MINI_DATASETS, TRANSFER_DATASETS, compact_recipe
 from study.protocol import PROTOCOL
@@ -93,7 +93,7 @@ CLAIMS = (
         "not inferior",
         *_AGAINST_OTHERS[0],
         also=_AGAINST_OTHERS[1:],
-        question="factor",
+        question=FACTOR,
     ),
     _of_compact(
         "the-factor-is-near-the-best-fastai",
@@ -102,7 +102,7 @@ CLAIMS = (
         "not inferior",
         _FASTAI,
         _FASTAI_BEST,
-        question="factor",
+        question=FACTOR,
     ),
     _of_compact(
         "discriminative-widens-the-range",
@@ -277,7 +277,7 @@ CLAIMS = (
             replace(_SCRATCH, dataset=many),
             MARGIN,
             places=((f"rt-{few}", COMPACT.name),),
-            question="labels",
+            question=LABELS,
         )
         for few, many in ((50, "rt-500"), (100, "rt-1k"))
     ),
@@ -296,4 +296,4 @@ _MAIN = {
     "the-last-layer-alone-chooses-as-well",
     "implementations-rank-the-rates-alike",
 }
-HEADLINES = frozenset(_MAIN | {claim.name for claim in CLAIMS if claim.question in ("labels", "published signs")})
+HEADLINES = frozenset(_MAIN | {claim.name for claim in CLAIMS if claim.question in (LABELS, "published signs")})

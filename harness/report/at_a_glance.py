@@ -39,7 +39,7 @@ def at_a_glance(judged: Sequence[Judged], titles: Mapping[str, str], planned: in
         own = [one for one in judged if one[0].claim.sentence == sentence]
         by_head = {head: [one for one in own if collections[one[0].dataset] == head] for head in main}
         entries = {head: [(one[0], _entry(*one, planned)) for one in found] for head, found in by_head.items()}
-        rows.append((sentence, *(_cell(found, main[head], head, titles) for head, found in entries.items())))
+        rows.append((sentence, *(_cell(found, main[head], titles) for head, found in entries.items())))
     headings = (f"{titles.get(dataset, dataset)} ({recipe})" for dataset, recipe in main.values())
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
@@ -70,14 +70,13 @@ def _main_place(verdicts: Sequence[Verdict], collections: Mapping[str, str], hea
     return places.most_common(1)[0][0]
 
 
-def _cell(entries: Sequence[tuple[Verdict, str]], main: Place, head: str, titles: Mapping[str, str]) -> str:
+def _cell(entries: Sequence[tuple[Verdict, str]], main: Place, titles: Mapping[str, str]) -> str:
     """Tell the verdict about the main place first; the others, if any has data, say how their place differs from it."""
     if all(verdict.outcome == "no data" for verdict, _ in entries):
         return ABSENT if entries else ""
     told = []
     for verdict, entry in sorted(entries, key=lambda one: (one[0].dataset, one[0].recipe) != main):
-        title = titles.get(verdict.dataset, verdict.dataset)
-        words = [title.removeprefix(head).strip(" ,") or title] if verdict.dataset != main[0] else []
+        words = [titles.get(verdict.dataset, verdict.dataset)] if verdict.dataset != main[0] else []
         words += [verdict.recipe] if verdict.recipe != main[1] else []
         told.append(f"{', '.join(words)}: {entry}" if words else entry)
     return "; ".join(told)

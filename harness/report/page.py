@@ -30,6 +30,7 @@ from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
 from harness.report.comma_separated import to_csv
 from harness.report.gallery import Plate, gallery
+from harness.report.in_short import in_short, in_words
 from harness.report.language_model_decays import language_model_decay_groups, language_model_decays_table
 from harness.report.language_models import Group, Like, language_model_groups, language_models_table
 from harness.report.listings import (
@@ -228,6 +229,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
 
 def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str, object]) -> str:
     drawings = inputs.drawings
+    first, _ = apart(inputs.judged, without_shipped_model(inputs.records))
     environment = Environment(
         loader=PackageLoader("harness.report", "."),
         autoescape=True,
@@ -239,6 +241,7 @@ def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str,
         mark=Markup(MARK),  # a constant of this module
         inputs=inputs,
         tables=tables,
+        short=in_words(in_short(((verdict, marks) for verdict, _, marks in first), inputs.titles)),
         note=resolution_note(inputs.verdicts, inputs.protocol),
         reproduction=reproduction_table(inputs.comparison),
         plates=[

@@ -6,14 +6,14 @@ It stands between two comments. Everything else in the file is prose, and stays 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.claims import Family, Verdict
+from harness.claims import Family
 from harness.report.at_a_glance import apart, at_a_glance
 from harness.report.faults import ReadmeError
-from harness.report.in_short import in_short
+from harness.report.in_short import in_short, in_words
 from harness.report.page import ReportInputs
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, find, swept_arm, without_shipped_model
 from harness.report.tables import Table, points, rate_text, to_markdown
@@ -62,8 +62,9 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
     measured = any(verdict.outcome != "no data" for verdict, *_ in first)
     glance = at_a_glance(first, inputs.titles, len(inputs.protocol.final_repetitions))
     table = to_markdown(_marked(glance)).rstrip("\n") if measured else ""
+    short = in_words(in_short(((verdict, marks) for verdict, _, marks in first), inputs.titles))
     blocks = (
-        _in_short((verdict for verdict, *_ in first), inputs.titles),
+        f"**In short.** {short}" if short else "",
         table,
         _the_rest(inputs, paper),
         _near(inputs, paper),
@@ -71,20 +72,6 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
         _image(files, paper),
     )
     return "\n\n".join(filter(None, blocks))
-
-
-def _in_short(verdicts: Iterable[Verdict], titles: Mapping[str, str]) -> str:
-    """Count what became of the question that the study is named after."""
-    found = in_short(verdicts, titles)
-    if not found.compared:
-        return ""
-    lower = f" ({'; '.join(found.lower)})" if found.lower else ""
-    higher = f" (in {found.higher} of them the whole interval says that it is higher)" if found.higher else ""
-    return (
-        f"**In short.** Discriminative (decay 2.6) against uniform rates, each tuned, in {found.compared} pairings of "
-        f"data set, implementation and unfreezing: a lower test error is shown in {len(found.lower)}{lower}, one lower "
-        f"by {found.margins} points or more is ruled out in {found.failed}{higher}, {found.undecided} are undecided."
-    )
 
 
 def _marked(table: Table) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
 from harness.claim_history import Ages
-from harness.claims import AGREEMENT, PRIMARY, RANKING, Claim, Outcome, Verdict
+from harness.claims import AGREEMENT, FACTOR, LABELS, PRIMARY, RANKING, Claim, Outcome, Verdict
 from harness.report.in_short import InShort, in_short
 from harness.report.listings import later_text
 from harness.report.sides_text import contrast_text, contrasts_text
@@ -34,15 +34,17 @@ def verdict_numbers(
     )
     primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
     found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
-    found |= _in_short(in_short([verdict for verdict in verdicts if verdict.recipe not in unshipped], titles))
-    agreement = Counter(verdict.outcome for verdict in verdicts if verdict.claim.question in (AGREEMENT, RANKING))
-    found |= {f"agreement/{_slug(outcome)}": agreement[outcome] for outcome in OUTCOMES if outcome != "no data"}
+    shipped = [verdict for verdict in verdicts if verdict.recipe not in unshipped]
+    marked = zip(verdicts, marks, strict=True)
+    found |= _in_short(in_short([(verdict, mark) for verdict, mark in marked if verdict in shipped], titles))
+    found |= _of_questions("agreement", (AGREEMENT, RANKING), verdicts, unshipped)
+    found |= _of_questions("factor", (FACTOR,), verdicts, unshipped)
+    found |= _by_outcome("labels", [verdict for verdict in verdicts if verdict.claim.question == LABELS])
     for claim in claims.values():
         own = [verdict for verdict in verdicts if verdict.claim == claim]
         found |= _claim_numbers(claim, own)
         if claim.question == PRIMARY:
-            found |= _by_outcome(f"claim/{claim.name}/shipped", [v for v in own if v.recipe not in unshipped])
-            found |= _by_outcome(f"claim/{claim.name}/unshipped", [v for v in own if v.recipe in unshipped])
+            found |= _parted(f"claim/{claim.name}", own, unshipped)
     for verdict, mark in zip(verdicts, marks, strict=True):
         title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
         found |= _judged(verdict, _key(verdict), title) | {f"{_key(verdict)}/marks": mark or ABSENT}
@@ -52,6 +54,7 @@ def verdict_numbers(
 def _in_short(found: InShort) -> dict[str, Value]:
     return {
         "in-short": found.compared,
+        "in-short/datasets": found.datasets,
         "in-short/lower": len(found.lower),
         "in-short/lower/names": found.lower,
         "in-short/failed": found.failed,
@@ -60,6 +63,19 @@ def _in_short(found: InShort) -> dict[str, Value]:
         "in-short/missing": found.missing,
         "in-short/margins": found.margins,
     }
+
+
+def _of_questions(
+    key: str, questions: Collection[str], verdicts: Sequence[Verdict], unshipped: Collection[str]
+) -> dict[str, Value]:
+    return _parted(key, [verdict for verdict in verdicts if verdict.claim.question in questions], unshipped)
+
+
+def _parted(key: str, verdicts: Sequence[Verdict], unshipped: Collection[str]) -> dict[str, Value]:
+    """List the verdicts of each outcome, those about models without a shipped one apart."""
+    apart = [verdict for verdict in verdicts if verdict.recipe in unshipped]
+    others = [verdict for verdict in verdicts if verdict.recipe not in unshipped]
+    return _by_outcome(f"{key}/shipped", others) | _by_outcome(f"{key}/unshipped", apart)
 
 
 def _by_outcome(key: str, verdicts: Sequence[Verdict]) -> dict[str, Value]:
