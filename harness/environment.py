@@ -45,6 +45,8 @@ TRAINING_SOURCES = (
     "harness/scratch/cross_entropy.py",
     "harness/scratch/models.py",
     "harness/scratch/optimizer.py",
+    "harness/scratch/penalties.py",
+    "harness/scratch/recompute.py",
     "harness/scratch/training.py",
     "harness/with_fastai/callbacks.py",
     "harness/with_fastai/conversion.py",
