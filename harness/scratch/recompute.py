@@ -15,18 +15,21 @@ from torch.utils.checkpoint import checkpoint
 
 from harness.scratch.awd_lstm import AwdLstm, LayerState, required
 
-KEPT_TOKENS = 4096  # of a batch, padding included: more than a batch of short texts has
+KEPT_TOKENS = 4096  # of a batch, padding included
 
 
 def chunks_to_forget(rows_of_chunks: Sequence[int], bptt: int) -> int:
-    """How many of the first chunks have to be encoded twice, so that the others have ``KEPT_TOKENS`` at most."""
+    """How many of the first chunks have to be encoded twice, so that the others have ``KEPT_TOKENS`` at most.
+
+    The last, with which the backward pass begins, is kept in any case.
+    """
     kept = tokens = 0
     for rows in reversed(rows_of_chunks):
         tokens += rows * bptt
         if tokens > KEPT_TOKENS:
             break
         kept += 1
-    return len(rows_of_chunks) - kept
+    return len(rows_of_chunks) - max(kept, 1)
 
 
 def encode_and_forget(

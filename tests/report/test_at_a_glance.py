@@ -51,7 +51,11 @@ def test_a_row_is_a_claim_and_a_column_the_place_that_most_verdicts_of_its_texts
     entry = "−1.23 [−2.00,\N{NO-BREAK SPACE}−1.00]"
     assert [column.heading for column in found.columns] == ["Claim", "Films (big)", "Tomatoes, 1,000 labels (big)"]
     assert found.rows == (
-        ("It is another.", "–", f"undecided\N{NO-BREAK SPACE}{entry}†; Tomatoes, 50 labels: held\N{NO-BREAK SPACE}{entry}"),
+        (
+            "It is another.",
+            "–",
+            f"undecided\N{NO-BREAK SPACE}{entry}†; Tomatoes, 50 labels: held\N{NO-BREAK SPACE}{entry}",
+        ),
         (
             "It is better.",
             f"–; Films half, 9 labels, small: held\N{NO-BREAK SPACE}{entry}",

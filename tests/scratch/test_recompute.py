@@ -23,7 +23,8 @@ from harness.scratch.awd_lstm import AwdLstm
 from harness.scratch.batches import whole_chunks
 from harness.scratch.models import Classifier
 from harness.scratch.recompute import chunks_to_forget
-from study.recipes import COMPACT
+from harness.specification import ClassifierRecipe
+from study.recipes import COMPACT, PAPER
 
 LENGTHS = (6 * BPTT, 4 * BPTT, 3 * BPTT - 2, 5)  # the rows of six chunks: 1, 1, 2, 3, 3, 4; the last four are pooled
 Step = tuple[dict[str, Tensor], Tensor, list[int]]
@@ -62,7 +63,7 @@ def step(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Step]:
 def test_a_step_that_keeps_little_has_the_gradients_of_one_that_keeps_all(step: Callable[..., Step]) -> None:
     whole, drawn, once = step(10_000)
     assert once == [1, 1, 2, 3, 3, 4]
-    for kept, again in ((7 * BPTT, [3, 2]), (0, [4, 3, 3, 2])):  # backwards, and only what is pooled has gradients
+    for kept, again in ((7 * BPTT, [3, 2]), (0, [3, 3, 2])):  # backwards, and only what is pooled has gradients
         gradients, state, encoded = step(kept)
         assert encoded == once + again
         assert torch.equal(state, drawn), "a later step would draw other masks"
@@ -80,7 +81,7 @@ def test_training_without_a_generator_is_refused_where_chunks_are_forgotten(monk
         classifier()(whole_chunks(documents(LENGTHS), BPTT))
 
 
-@pytest.mark.parametrize(("kept", "forgotten"), [(0, 3), (7, 3), (8, 2), (15, 2), (16, 1), (19, 1), (20, 0)])
+@pytest.mark.parametrize(("kept", "forgotten"), [(0, 2), (15, 2), (16, 1), (19, 1), (20, 0)])
 def test_the_last_chunks_are_kept_as_far_as_there_is_room(
     kept: int, forgotten: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +89,6 @@ def test_the_last_chunks_are_kept_as_far_as_there_is_room(
     assert chunks_to_forget((1, 2, 2), bptt=4) == forgotten
 
 
-def test_a_batch_of_short_texts_is_kept_whole() -> None:
-    recipe = COMPACT.classifier
+@pytest.mark.parametrize("recipe", [COMPACT.classifier, PAPER.classifier])
+def test_a_batch_of_short_texts_is_kept_whole(recipe: ClassifierRecipe) -> None:
     assert chunks_to_forget((recipe.batch_size,), recipe.bptt) == 0
