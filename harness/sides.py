@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -114,17 +113,22 @@ def records_read(
 ) -> tuple[Record, ...]:
     """Those of the records, given by family, that a verdict's claim reads.
 
-    They are all of a side's arm at its decays, tuning included, or the final ones at the rate that the side names.
+    They are those of a side's arm at its decays, tuning included: final ones at the tuned rate, or all of them for an
+    area or a rate that another arm chose. Of a side that names its rate they are the final ones there.
     """
     finals = protocol.final_repetitions
     place = (verdict.dataset, verdict.recipe)
     read: dict[str, Record] = {}
     for side in verdict.claim.selectors:
-        rate = side.rate if isinstance(side.rate, float) else None
-        for record in itertools.chain.from_iterable(records.get(family, ()) for family in families(side, place)):
-            cell = record.specification
-            if rate is None or (cell.base_rate == rate and cell.repetition in finals):
-                read[record.cell] = record
+        for family in families(side, place):
+            own = records.get(family, ())
+            tuned = chosen_rates(own, protocol).get(family) if side.rate is None and side.measure != "area" else None
+            for record in own:
+                cell = record.specification
+                final = cell.repetition in finals
+                elsewhere = final and tuned is not None and cell.base_rate != tuned
+                if not elsewhere and (not isinstance(side.rate, float) or (final and cell.base_rate == side.rate)):
+                    read[record.cell] = record
         for family in rate_choosers(side, place):
             read |= {record.cell: record for record in records.get(family, ())}
     return tuple(read.values())

@@ -26,8 +26,8 @@ def marks(marked, left=SIDE, right=UNIFORM, outcome="held", records=()):
     return verdict_marks(verdict, marked, records_read(verdict, by_family(records), PROTOCOL))
 
 
-def record(precision, decay=1.0, rate=0.008, **environment):
-    made = make_record(cell("rt", decay=decay, rate=rate))
+def record(precision, decay=1.0, rate=0.008, repetition=0, **environment):
+    made = make_record(cell("rt", decay=decay, rate=rate, repetition=repetition), error=0.2)
     made = replace(made, specification=replace(made.specification, recipe=replace(RECIPE, name="big")))
     return replace(made, environment=replace(made.environment, precision=precision, **environment))
 
@@ -63,4 +63,7 @@ def test_a_verdict_on_records_of_several_precisions_is_marked_and_no_other():
     assert marks({}, records=(plain, record("bfloat16", decay=6.76))) == ""  # the claim does not read that one
     other = record("bfloat16", rate=0.016)
     assert marks({}, records=(plain, other)) == "§"  # may be of its tuning
+    tuning = [record("float32", rate=rate, repetition=100) for rate in (0.008, 0.016)]  # a tie: the lower rate
+    assert marks({}, records=(plain, *tuning, other)) == ""  # a final run at a rate that was not chosen
+    assert marks({}, right=replace(UNIFORM, measure="area"), records=(plain, *tuning, other)) == "§"
     assert marks({}, left=replace(SIDE, rate=0.008), right=replace(UNIFORM, rate=0.008), records=(plain, other)) == ""
