@@ -32,7 +32,7 @@ def mean_squared_change(raw: Tensor) -> Tensor:
     return change
 
 
-# Left alone, autograd takes three tensors of the size of ``x`` for the gradient of the one, and six for the other's.
+# Left alone, autograd keeps or makes several tensors of the size of ``x`` on the way to each of these gradients.
 
 
 class _MeanSquare(torch.autograd.Function):
