@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness.atomic import replace_text
 from harness.record import InvalidRecord, Record, from_json, result_digest
-from harness.shared_parts import PartError, is_record, read_part, to_lines, without_references
+from harness.shared_parts import PartError, is_record, read_part, to_lines, to_record
 from harness.specification import cell_id
 
 AGAIN = "again"  # the folder, in that of the evidence, of the sets of cells that were measured again
@@ -142,7 +142,7 @@ def _parse(path: Path) -> Iterator[tuple[str, Record]]:
         try:
             if read_part(line, parts):
                 continue
-            record = from_json(without_references(line, parts), origin)
+            record = from_json(to_record(line, parts), origin)
         except PartError as error:
             raise EvidenceError(f"{origin}: {error}; restore the file from its last commit") from error
         except InvalidRecord as error:

@@ -1,8 +1,9 @@
-"""What many records of a file have in common, written once above them: it is more than half of every record.
+"""What many records of a file have in common, written once above them: it is most of every record.
 
 A part is a line ``{"part": name, "value": ...}``, its name the digest of its value; where a record has that value it
 says ``{"part": name}``. Both are matters of text: what stands for a part is replaced by it, to the byte, before a
-record is parsed. (A quotation mark inside a JSON string is escaped, so that no string can look like either.)
+record is parsed. (A quotation mark inside a JSON string is escaped, so that no string can look like either.) What is
+left of a record has its epochs as columns (``harness.epoch_columns``).
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import json
 import re
 from collections.abc import Iterable
 
+from harness.epoch_columns import from_columns, to_columns
 from harness.record import Record, to_json
 
 PLACES = (
     ("specification", "dataset"),
     ("specification", "recipe"),
     ("specification", "arm"),
-    ("inputs", "dropped"),
-    ("inputs", "language_model_rates"),
+    ("inputs",),  # the same for all arms that a repetition starts from one language model
     ("result", "rates"),
     ("environment",),
 )
@@ -60,8 +61,8 @@ def read_part(line: str, parts: dict[str, str]) -> bool:
     return True
 
 
-def without_references(line: str, parts: dict[str, str]) -> str:
-    """Put the parts in the place of what refers to them.
+def to_record(line: str, parts: dict[str, str]) -> str:
+    """The record's JSON: the parts in the place of what refers to them, and its epochs one by one.
 
     Raises:
         PartError: when one is not among ``parts``.
@@ -72,12 +73,12 @@ def without_references(line: str, parts: dict[str, str]) -> str:
             raise PartError(f"refers to part {reference[1]}, which no line above has")
         return parts[reference[1]]
 
-    return _REFERENCE.sub(value, line)
+    return from_columns(_REFERENCE.sub(value, line))
 
 
 def _with_references(record: Record, parts: dict[str, str]) -> str:
     """The record's line with references; what they refer to is added to ``parts``."""
-    line = to_json(record)
+    line = to_columns(to_json(record))
     for place in PLACES:
         start = 0
         for key in place:
