@@ -79,6 +79,7 @@ def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
 def _told(verdict: Verdict, items: int) -> list[str]:
     """The verdict on a claim of a lower error, and how far it goes."""
     from harness.report.tables import bracketed, points  # noqa: PLC0415
+    from harness.verdicts import stands_with_items  # noqa: PLC0415
 
     interval, with_items = (bracketed(one, signed=True) for one in (verdict.interval, verdict.with_items))
     lines = [
@@ -92,8 +93,10 @@ def _told(verdict: Verdict, items: int) -> list[str]:
         )
     if verdict.outcome == "undecided" and verdict.deciding:
         lines.append(f"undecided: about {verdict.deciding.pairs} pairs of runs like these {verdict.n} would decide it")
-    if verdict.outcome == "held" and verdict.with_items and verdict.with_items[1] > 0:
-        lines.append(f"held on these {items} test texts: on others like them the sign is open, give more (--test)")
+    if stands_with_items(verdict) is False:
+        lines.append(
+            f"{verdict.outcome} on these {items} test texts: on others like them it is open, give more (--test)"
+        )
     return lines
 
 

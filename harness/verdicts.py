@@ -94,6 +94,19 @@ def largest_family(verdicts: Iterable[Verdict]) -> int:
     return max(Counter(v.claim.question for v in verdicts if v.claim.question in stepped).values(), default=0)
 
 
+def stands_with_items(verdict: Verdict) -> bool | None:
+    """Whether the 95 % interval over repetitions and test items, of the contrast told, lies where the verdict needs it.
+
+    None where a verdict is not decided, or has no such interval.
+    """
+    if verdict.with_items is None or verdict.outcome not in ("held", "failed"):
+        return None
+    (low, high), margin, kind = verdict.with_items, verdict.claim.margin, verdict.claim.kind
+    if verdict.outcome == "held":
+        return high < (0.0 if kind == "superior" else margin) and (kind != "equivalent" or low > -margin)
+    return low > (-margin if kind == "superior" else margin) or (kind == "equivalent" and high < -margin)
+
+
 @dataclass(frozen=True)
 class _Judged:
     """A verdict before adjustment, undecided, and what else decides it.

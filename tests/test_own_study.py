@@ -175,7 +175,7 @@ def test_how_far_a_verdict_goes_is_said_beside_it(study: Study) -> None:
 
     held, on_these, *_ = told(-0.003, 0.004)
     assert held.startswith("held: ")
-    assert on_these == f"held on these {ITEMS} test texts: on others like them the sign is open, give more (--test)"
+    assert on_these == f"held on these {ITEMS} test texts: on others like them it is open, give more (--test)"
     held, near, grid, *_ = told(-0.1, 0.001)
     assert held.startswith("held: ")
     assert near.startswith("of 2 base rates 2 at decay 1 and 2 at 2.6 are within one standard error of the best")

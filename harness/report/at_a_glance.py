@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from harness.claim_history import Ages
 from harness.claims import Place, Verdict
-from harness.report.marks import EDGE, MIXED, TIE
+from harness.report.marks import EDGE, ITEMS, MIXED, TIE
 from harness.report.tables import ABSENT, Column, Table, bracketed, points
 
 OLDER = "∗"  # not all of a verdict's records are known to be younger than its claim
@@ -49,7 +49,8 @@ def at_a_glance(judged: Sequence[Judged], titles: Mapping[str, str], planned: in
         "is told, with an interval that is not adjusted. "
         f"{OLDER}: not all records are known to be younger than the claim as it is now. {EDGE}: a side whose decay the "
         f"claim names was judged at a base rate on the edge of the grid. {TIE}: at one that a tie in validation error "
-        f"chose. {MIXED}: its runs, tuning included, were not all made in one precision of matrix products. {ABSENT}: "
+        f"chose. {MIXED}: its runs, tuning included, were not all made in one precision of matrix products. {ITEMS}: a "
+        f"95 % interval over other test items too would leave it open. {ABSENT}: "
         "no verdict, records are missing, or both sides would be the same runs. Empty: not claimed."
     )
     return Table(caption, (Column("Claim"), *map(Column, headings)), tuple(rows))

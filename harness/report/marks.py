@@ -1,4 +1,4 @@
-"""What the choice of a base rate owes to the grid or to a tie, and runs of several precisions, as marks."""
+"""What the choice of a base rate owes to the grid or to a tie, runs of several precisions and test items, as marks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness.claims import Family, Selector, Verdict, families, rate_choosers
 from harness.record import Record
 from harness.report.summaries import Summary
+from harness.verdicts import stands_with_items
 
 EDGE = "†"  # the lowest or highest rate that was tried was chosen: a better one may lie outside
 TIE = "‡"  # another rate had the same mean validation error, so that the rule of ties chose
 MIXED = "§"  # what is compared was not all run in one precision of matrix products
+ITEMS = "¶"  # the interval over seeds and test items leaves the verdict open
 NOTE = f"{EDGE} The rate lies on the edge of the grid that was tried. {TIE} A tie in validation error chose it."
 MIXED_NOTE = f"{MIXED} Not all of the final runs of both sides were made in one precision of matrix products."
 
@@ -31,7 +33,7 @@ def mixed_mark(records: Iterable[Record]) -> str:
 
 
 def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Sequence[Record]) -> str:
-    """The marks of a verdict: of the ``records`` that it reads, and of all chosen rates that it is sure to rest on.
+    """The marks of a verdict: its own, of the ``records`` that it reads, and of all rates that it is sure to rest on.
 
     Where the records choose a decay, it does not rest on any one rate.
     """
@@ -40,7 +42,8 @@ def verdict_marks(verdict: Verdict, marked: Mapping[Family, str], records: Seque
     place = (verdict.dataset, verdict.recipe)
     read = [family for side in verdict.claim.selectors if _sure(side) for family in families(side, place)]
     read += [family for side in verdict.claim.selectors for family in rate_choosers(side, place)]
-    return joined_marks(*(marked.get(family, "") for family in read)) + mixed_mark(records)
+    own = ITEMS if stands_with_items(verdict) is False else ""
+    return joined_marks(*(marked.get(family, "") for family in read)) + mixed_mark(records) + own
 
 
 def joined_marks(*marks: str) -> str:

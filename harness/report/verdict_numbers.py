@@ -13,6 +13,7 @@ from harness.report.listings import later_text
 from harness.report.sides_text import contrast_text, contrasts_text
 from harness.report.tables import ABSENT, Value, bracketed, p_value, points
 from harness.statistics import Interval
+from harness.verdicts import stands_with_items
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 MOVEMENT = "movement"  # what the measures of claims about movement begin with
@@ -32,6 +33,8 @@ def verdict_numbers(
     found["outcomes/held/movement"] = sum(
         verdict.outcome == "held" and _measured(verdict.claim).startswith(MOVEMENT) for verdict in verdicts
     )
+    stands = [stood for verdict in verdicts if (stood := stands_with_items(verdict)) is not None]
+    found |= {"outcomes/with-items": len(stands), "outcomes/with-items/open": stands.count(False)}
     primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
     found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
     shipped = [verdict for verdict in verdicts if verdict.recipe not in unshipped]

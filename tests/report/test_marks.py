@@ -1,4 +1,4 @@
-"""The marks of verdicts: of every chosen rate that a verdict is sure to rest on, and of no other."""
+"""The marks of verdicts: of every chosen rate that a verdict is sure to rest on and of no other, and its own."""
 
 from __future__ import annotations
 
@@ -67,3 +67,26 @@ def test_a_verdict_on_records_of_several_precisions_is_marked_and_no_other():
     assert marks({}, records=(plain, *tuning, other)) == ""  # a final run at a rate that was not chosen
     assert marks({}, right=replace(UNIFORM, measure="area"), records=(plain, *tuning, other)) == "§"
     assert marks({}, left=replace(SIDE, rate=0.008), right=replace(UNIFORM, rate=0.008), records=(plain, other)) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "stands", "open_"),
+    [
+        ("superior", "held", (-0.02, -0.001), (-0.02, 0.001)),
+        ("superior", "failed", (-0.004, 0.02), (-0.006, 0.02)),
+        ("equivalent", "held", (-0.004, 0.004), (-0.006, 0.004)),
+        ("equivalent", "held", (-0.004, 0.004), (-0.004, 0.006)),
+        ("equivalent", "failed", (0.006, 0.02), (0.004, 0.02)),
+        ("equivalent", "failed", (-0.02, -0.006), (-0.02, -0.004)),
+        ("not inferior", "held", (-0.02, 0.004), (-0.02, 0.006)),
+        ("not inferior", "failed", (0.006, 0.02), (0.004, 0.02)),
+    ],
+)
+def test_a_verdict_that_other_test_items_would_leave_open_is_marked(kind, outcome, stands, open_):
+    def marked(outcome, with_items):
+        verdict = Verdict(Claim("c", "It is.", kind, SIDE, UNIFORM, 0.005), "rt", "big", outcome, 0.0, None, None, 10)
+        return verdict_marks(replace(verdict, with_items=with_items), TIE, ())
+
+    assert marked(outcome, stands) == "‡"
+    assert marked(outcome, open_) == "‡¶"
+    assert marked("undecided", open_) == marked(outcome, None) == "‡"
