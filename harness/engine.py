@@ -37,13 +37,14 @@ class Engine:
 
         import harness.cells  # noqa: PLC0415
         import harness.language_models  # noqa: F401, PLC0415  (the code that the digest is of, before it is taken)
-        from harness.memory import keep_freed_memory  # noqa: PLC0415
+        from harness.memory import keep_freed_memory, start_tidying  # noqa: PLC0415
         from harness.precision import deterministic_kernels, flush_denormals  # noqa: PLC0415
 
         source_digest()
         environment(self.place.hardware, THREADS)
         torch.set_num_threads(THREADS)
         keep_freed_memory()
+        start_tidying()
         deterministic_kernels()
         flush_denormals()
 

@@ -25,7 +25,8 @@ print(faults() - before)
 # Takes and frees 256 MiB, and prints by how many MiB the process has grown then.
 _GROWTH = """
 import torch
-from harness.memory import give_back_freed_memory, keep_freed_memory
+import time
+from harness.memory import give_back_freed_memory, keep_freed_memory, start_tidying
 assert keep_freed_memory()
 pages = lambda: int(open("/proc/self/statm").read().split()[1])
 torch.ones(2**10)
@@ -55,3 +56,8 @@ def test_what_was_freed_is_used_again_without_asking_the_system() -> None:
 def test_what_one_task_freed_does_not_count_for_the_next() -> None:
     assert growth("pass") > 200
     assert growth("give_back_freed_memory()") < 50
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_a_long_task_gives_back_what_it_freed_while_it_goes_on() -> None:
+    assert growth("start_tidying(seconds=0.1); time.sleep(2)") < 50  # 256 MiB else, as above
