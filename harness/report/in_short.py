@@ -13,8 +13,9 @@ from harness.claims import PRIMARY, Verdict
 class InShort:
     """Verdicts of the primary question, on so many ``datasets``.
 
-    ``lower`` names those that held, with their marks; ``missing`` counts those without data. Of those that ``failed``
-    ``higher`` have an interval wholly above 0. ``margins`` are in percentage points.
+    ``lower`` names those that held, with their marks; ``missing`` counts those without all of their pairs, of which
+    nothing is told. Of those that ``failed`` ``higher`` have an interval wholly above 0. ``margins`` are in percentage
+    points.
     """
 
     compared: int
@@ -27,10 +28,10 @@ class InShort:
     margins: str
 
 
-def in_short(marked: Iterable[tuple[Verdict, str]], titles: Mapping[str, str]) -> InShort:
-    """Count the verdicts of the primary question among these, given with their marks."""
+def in_short(marked: Iterable[tuple[Verdict, str]], titles: Mapping[str, str], planned: int) -> InShort:
+    """Count the verdicts of the primary question among these, given with their marks; ``planned`` pairs are all."""
     asked = [(verdict, marks) for verdict, marks in marked if verdict.claim.question == PRIMARY]
-    compared = [verdict for verdict, _ in asked if verdict.outcome != "no data"]
+    compared = [verdict for verdict, _ in asked if verdict.outcome != "no data" and verdict.n >= planned]
     counts = Counter(verdict.outcome for verdict in compared)
     return InShort(
         compared=len(compared),
@@ -50,7 +51,7 @@ def in_words(found: InShort) -> str:
         return ""
     lower = f" ({'; '.join(found.lower)})" if found.lower else ""
     higher = f" (in {found.higher} of them the interval, which is not adjusted, lies above 0)" if found.higher else ""
-    missing = f"; {found.missing} more lack data" if found.missing else ""
+    missing = f"; {found.missing} more lack runs" if found.missing else ""
     return (
         f"Discriminative (decay 2.6) against uniform rates, each tuned, in {found.compared} pairings of data set "
         f"({found.datasets} of them), implementation and unfreezing: a lower test error is shown in "

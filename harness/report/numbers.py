@@ -46,7 +46,7 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         _study_numbers(summaries, records, protocol)
         | _environment_numbers(records)
         | _protocol_numbers(protocol, verdicts)
-        | verdict_numbers(verdicts, inputs.titles, inputs.marks, unshipped)
+        | verdict_numbers(verdicts, inputs.titles, inputs.marks, unshipped, len(protocol.final_repetitions))
         | age_numbers(inputs.ages, verdicts)
         | _spread_numbers(summaries)
         | _recipe_numbers(records)

@@ -228,7 +228,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
 
 
 def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str, object]) -> str:
-    drawings = inputs.drawings
+    drawings, planned = inputs.drawings, len(inputs.protocol.final_repetitions)
     first, _ = apart(inputs.judged, without_shipped_model(inputs.records))
     environment = Environment(
         loader=PackageLoader("harness.report", "."),
@@ -241,7 +241,7 @@ def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str,
         mark=Markup(MARK),  # a constant of this module
         inputs=inputs,
         tables=tables,
-        short=in_words(in_short(((verdict, marks) for verdict, _, marks in first), inputs.titles)),
+        short=in_words(in_short(((verdict, marks) for verdict, _, marks in first), inputs.titles, planned)),
         note=resolution_note(inputs.verdicts, inputs.protocol),
         reproduction=reproduction_table(inputs.comparison),
         plates=[

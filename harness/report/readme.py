@@ -60,9 +60,10 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
     told = [one for one in inputs.judged if not inputs.headlines or one[0].claim.name in inputs.headlines]
     first, _ = apart(told, without_shipped_model(inputs.records))
     measured = any(verdict.outcome != "no data" for verdict, *_ in first)
-    glance = at_a_glance(first, inputs.titles, len(inputs.protocol.final_repetitions))
+    planned = len(inputs.protocol.final_repetitions)
+    glance = at_a_glance(first, inputs.titles, planned)
     table = to_markdown(_marked(glance)).rstrip("\n") if measured else ""
-    short = in_words(in_short(((verdict, marks) for verdict, _, marks in first), inputs.titles))
+    short = in_words(in_short(((verdict, marks) for verdict, _, marks in first), inputs.titles, planned))
     blocks = (
         f"**In short.** {short}" if short else "",
         table,

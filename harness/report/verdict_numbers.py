@@ -20,12 +20,16 @@ MOVEMENT = "movement"  # what the measures of claims about movement begin with
 
 
 def verdict_numbers(
-    verdicts: Sequence[Verdict], titles: Mapping[str, str], marks: Sequence[str], unshipped: Collection[str]
+    verdicts: Sequence[Verdict],
+    titles: Mapping[str, str],
+    marks: Sequence[str],
+    unshipped: Collection[str],
+    planned: int,
 ) -> dict[str, Value]:
     """Map names to what became of each claim and verdict.
 
-    ``marks`` has those of each verdict. ``unshipped`` are the recipes that start from no shipped language model;
-    verdicts of the primary question about them are listed apart.
+    ``marks`` has those of each verdict; ``planned`` pairs are all that one can have. ``unshipped`` are the recipes
+    that start from no shipped language model; verdicts of the primary question about them are listed apart.
     """
     claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
     counts = Counter(verdict.outcome for verdict in verdicts)
@@ -39,7 +43,7 @@ def verdict_numbers(
     found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
     shipped = [verdict for verdict in verdicts if verdict.recipe not in unshipped]
     marked = zip(verdicts, marks, strict=True)
-    found |= _in_short(in_short([(verdict, mark) for verdict, mark in marked if verdict in shipped], titles))
+    found |= _in_short(in_short([(verdict, mark) for verdict, mark in marked if verdict in shipped], titles, planned))
     found |= _of_questions("agreement", (AGREEMENT, RANKING), verdicts, unshipped)
     found |= _of_questions("factor", (FACTOR,), verdicts, unshipped)
     found |= _by_outcome("labels", [verdict for verdict in verdicts if verdict.claim.question == LABELS])
