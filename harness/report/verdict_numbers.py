@@ -54,7 +54,7 @@ def verdict_numbers(
             found |= _parted(f"claim/{claim.name}", own, unshipped)
     for verdict, mark in zip(verdicts, marks, strict=True):
         title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
-        found |= _judged(verdict, _key(verdict), title) | {f"{_key(verdict)}/marks": mark or ABSENT}
+        found |= _judged(verdict, _key(verdict), title, planned) | {f"{_key(verdict)}/marks": mark or ABSENT}
     return found
 
 
@@ -125,7 +125,7 @@ def _measured(claim: Claim) -> str:
     return " against ".join(dict.fromkeys(measures))
 
 
-def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
+def _judged(verdict: Verdict, key: str, title: str, planned: int) -> dict[str, Value]:
     return {
         f"{key}/title": title,
         f"{key}/outcome": _slug(verdict.outcome),
@@ -133,12 +133,18 @@ def _judged(verdict: Verdict, key: str, title: str) -> dict[str, Value]:
         f"{key}/interval": bracketed(verdict.interval, signed=True),
         f"{key}/side": _side(verdict.interval),
         f"{key}/p": p_value(verdict.p),
-        f"{key}/pairs": verdict.n or ABSENT,
+        f"{key}/pairs": _pairs(verdict.n, planned),
         f"{key}/deciding": ABSENT if verdict.deciding is None else f"{verdict.deciding.pairs:,}",
         f"{key}/deciding/outcome": ABSENT if verdict.deciding is None else verdict.deciding.outcome,
         f"{key}/with-items": bracketed(verdict.with_items, signed=True),
         f"{key}/told": _told(verdict),
     }
+
+
+def _pairs(found: int, planned: int) -> str:
+    if not found:
+        return ABSENT
+    return f"{found}" if found == planned else f"{found} of {planned}"
 
 
 def _told(verdict: Verdict) -> str:
