@@ -171,7 +171,8 @@ def test_a_changed_record_is_found_in_all_that_shows_it(inputs: ReportInputs) ->
         if record.specification.repetition in STUDY.protocol.final_repetitions
         and record.specification.arm.decay == 2.6
         and record.specification.implementation == "fastai"
-        and record.specification.recipe.name == "compact"  # the README tells of a shipped model alone
+        # The README tells of a shipped model alone, and only where all pairs have been run.
+        and (record.specification.dataset.name, record.specification.recipe.name) == ("rt-1k", "compact")
     )
     test = replace(record.result.test, error=record.result.test.error + 0.05)
     other = replace(record, result=replace(record.result, test=test))

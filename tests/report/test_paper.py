@@ -172,9 +172,14 @@ def test_a_verdict_is_stated_with_its_numbers():
     claim = Claim("c", "A sentence.", "superior", *SIDES, 0.005)
     every = found(pairs([-0.02] * 8, protocol), (claim,), protocol)
     verdict = {name.rpartition("/")[2]: value for name, value in every.items() if name.startswith("verdict/")}
-    assert (verdict["outcome"], verdict["difference"], verdict["pairs"]) == ("held", "−2.00", 8)
+    assert (verdict["outcome"], verdict["difference"], verdict["pairs"]) == ("held", "−2.00", "8")
     assert (verdict["interval"], verdict["side"], verdict["p"]) == ("[−2.00, −2.00]", "below", "0.008")
     assert (every["outcomes/held"], every["outcomes/failed"]) == (1, 0)
+    planned = Protocol((100, 101), tuple(range(10)), 0.005)
+    partly = found(pairs([-0.02] * 8, protocol), (claim,), planned)
+    assert [value for name, value in partly.items() if name.startswith("verdict/") and name.endswith("/pairs")] == [
+        "8 of 10"
+    ]
 
 
 def test_verdicts_of_the_main_question_are_apart_where_no_shipped_model_is_the_start():
