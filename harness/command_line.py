@@ -8,6 +8,7 @@ Every command reads declarations, the run store and the committed evidence, and 
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import tempfile
@@ -268,6 +269,7 @@ def _render(
 
     results, output = places
     inputs = report_inputs(study, records, comparison, results)
+    gc.freeze()  # they stay to the end: the collections that statsmodels asks for need not visit them
     page = render(inputs, output)
     Console().print(f"report: {page.resolve().as_uri()}", soft_wrap=True, highlight=False)
     return inputs

@@ -134,22 +134,14 @@ def svg_bytes(figure: Figure) -> bytes:
 
     matplotlib names what is used again by a hash of its coordinates, whose last bits differ between processors.
     """
-    svg = _bytes(figure, "svg", {"Date": None, "Creator": None})
+    buffer = io.BytesIO()
+    with figure_style():
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)  # places the panels; saving would draw everything once more to do so
+            figure.set_layout_engine(None)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
     for number, name in enumerate(dict.fromkeys(_HASHED_NAME.findall(svg)), 1):
         svg = svg.replace(name, b"shared-%d" % number)
     return svg
-
-
-def png_bytes(figure: Figure) -> bytes:
-    """Save as PNG at 200 dots per inch, without the name of the software."""
-    return _bytes(figure, "png", {"Software": None})
-
-
-def _bytes(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
-    buffer = io.BytesIO()
-    with figure_style():
-        if figure.get_layout_engine() is not None:
-            figure.draw_without_rendering()  # places the panels; saving would place them again each time
-            figure.set_layout_engine(None)
-        figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
-    return buffer.getvalue()

@@ -24,10 +24,11 @@ from harness.published import Published
 from harness.record import Record
 from harness.report.again import Repeat, again_table, paired_with_committed, repeated_cells
 from harness.report.again_contrasts import ContrastAgain, contrasts_again, contrasts_again_table
-from harness.report.appearance import png_bytes, svg_bytes
+from harness.report.appearance import svg_bytes
 from harness.report.at_a_glance import Judged, apart, at_a_glance
 from harness.report.baselines import baselines_table
 from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
+from harness.report.bitmaps import bitmaps
 from harness.report.comma_separated import to_csv
 from harness.report.gallery import Plate, gallery
 from harness.report.in_short import in_short, in_words
@@ -190,7 +191,7 @@ def render(inputs: ReportInputs, output: Path) -> Path:
     tables = report_tables(inputs)
     page = _page(inputs, tables, _cells(inputs, output))
     files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in inputs.drawings.items()}
-    files |= {f"figures/{p.name}.png": png_bytes(p.figure) for p in inputs.plates if p.figure is not None}
+    files |= {f"figures/{name}.png": picture for name, picture in bitmaps(inputs.drawings).items()}
     for ending, write in (("md", to_markdown), ("tex", to_latex), ("csv", to_csv)):
         files |= {f"tables/{name}.{ending}": write(table).encode() for name, table in tables.items()}
     # The page first: it is what marks the folder as a report, should the rest be interrupted.
