@@ -31,7 +31,7 @@ def beside_published(rows: Sequence[Repeated], titles: Mapping[str, str]) -> Fig
         own = [row for row in measured if row.contrast.after.table == table]
         lines += [(table, f"{HEADING} {table}"), *dict.fromkeys((table, _label(row, several)) for row in own)]
     datasets = list(dict.fromkeys(row.dataset for row in measured))
-    figure, panels = new_figure(1, len(datasets), 1.0 + 0.19 * len(lines), sharey=True)
+    figure, panels = new_figure(1, len(datasets), 1.0 + 0.16 * len(lines), sharey=True)
     for axes, dataset in zip(panels[0], datasets, strict=True):
         axes.axvline(0, color="#777777", linewidth=0.9)
         for row in (row for row in measured if row.dataset == dataset):
