@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from harness.claim_history import Ages
 from harness.claims import Place, Verdict
-from harness.report.marks import EDGE, ITEMS, MIXED, TIE
+from harness.report.marks import VERDICT_NOTE
 from harness.report.tables import ABSENT, Column, Table, bracketed, points
 
 OLDER = "∗"  # not all of a verdict's records are known to be younger than its claim
@@ -47,10 +47,7 @@ def at_a_glance(judged: Sequence[Judged], titles: Mapping[str, str], planned: in
         "or not higher is claimed, the interval is a 90 % t interval; whether a claim failed is decided by a 95 % t "
         "interval (over all contrasts), which is not shown. Of several contrasts that which speaks least for the claim "
         "is told, with an interval that is not adjusted. "
-        f"{OLDER}: not all records are known to be younger than the claim as it is now. {EDGE}: a side whose decay the "
-        f"claim names was judged at a base rate on the edge of the grid. {TIE}: at one that a tie in validation error "
-        f"chose. {MIXED}: its runs, tuning included, were not all made in one precision of matrix products. {ITEMS}: a "
-        f"95 % interval over other test items too would leave it open. {ABSENT}: "
+        f"{OLDER}: not all records are known to be younger than the claim as it is now. {VERDICT_NOTE} {ABSENT}: "
         "no verdict, records are missing, or both sides would be the same runs. Empty: not claimed."
     )
     return Table(caption, (Column("Claim"), *map(Column, headings)), tuple(rows))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from harness.report.tables import ABSENT, Table
 
 _NUMBER = r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
-_SHOWN = re.compile(rf"(?P<value>{_NUMBER})?\s*(?:\[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?\s*(?P<marks>[†‡§∗*]*)")
+_SHOWN = re.compile(rf"(?P<value>{_NUMBER})?\s*(?:\[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?\s*(?P<marks>[†‡§¶∗*]*)")
 
 
 def to_csv(table: Table) -> str:

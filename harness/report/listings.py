@@ -10,6 +10,8 @@ from harness.claims import Protocol, Verdict
 from harness.coverage import Coverage, Gap
 from harness.evidence import Place, natural_key
 from harness.record import Environment, Record
+from harness.report.at_a_glance import Judged
+from harness.report.marks import VERDICT_NOTE
 from harness.report.sides_text import contrasts_text
 from harness.report.tables import ABSENT, Column, Table, bracketed, p_value, percent, points
 from harness.reproduction import Comparison
@@ -18,10 +20,10 @@ from harness.statistics import smallest_sign_flip_p
 from harness.verdicts import largest_family
 
 
-def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Mapping[str, str], planned: int) -> Table:
-    """Build one row for each claim and dataset, those without data last.
+def verdicts_table(judged: Sequence[Judged], titles: Mapping[str, str], planned: int) -> Table:
+    """Build one row for each claim and dataset, those without data last, with the marks behind the difference.
 
-    ``aged`` has the ages of each verdict's records, ``planned`` is the number of pairs of a complete study.
+    ``planned`` is the number of pairs of a complete study.
     """
     columns = (
         Column("Claim"),
@@ -36,13 +38,13 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
         Column("Seeds and items", numeric=True),
         Column("Made after", numeric=True),
     )
-    several_recipes = len({verdict.recipe for verdict in verdicts}) > 1
+    several_recipes = len({verdict.recipe for verdict, *_ in judged}) > 1
     rows = tuple(
         (
             verdict.claim.sentence,
             titles.get(verdict.dataset, verdict.dataset) + (f" ({verdict.recipe})" if several_recipes else ""),
             verdict.outcome,
-            points(verdict.difference),
+            points(verdict.difference) + marks,
             bracketed(verdict.interval, signed=True),
             p_value(verdict.p),
             ABSENT if verdict.improvement is None else f"{verdict.improvement:.2f}",
@@ -51,7 +53,7 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
             bracketed(verdict.with_items, signed=True),
             later_text(age),
         )
-        for verdict, age in sorted(zip(verdicts, aged, strict=True), key=lambda judged: judged[0].outcome == "no data")
+        for verdict, age, marks in sorted(judged, key=lambda one: one[0].outcome == "no data")
     )
     caption = (
         "Differences in percentage points, paired by seed, of test error where the claim names nothing else. Of "
@@ -64,7 +66,7 @@ def verdicts_table(verdicts: Sequence[Verdict], aged: Sequence[Ages], titles: Ma
         f"{100 * POWER:g} %, were all like these; to hold is adjusted by Bonferroni's method. Seeds and items: 95 % "
         "interval of the difference with other seeds and other test items. Made after: records of both sides, "
         "tuning included, or final ones at a rate that a side names, that were made by code that had the claim as it "
-        "is now; where these are not all, it was written or sharpened when others could be known."
+        f"is now; where these are not all, it was written or sharpened when others could be known. {VERDICT_NOTE}"
     )
     return Table(caption, columns, rows)
 

@@ -14,6 +14,11 @@ TIE = "‡"  # another rate had the same mean validation error, so that the rule
 MIXED = "§"  # what is compared was not all run in one precision of matrix products
 ITEMS = "¶"  # the interval over seeds and test items leaves the verdict open
 NOTE = f"{EDGE} The rate lies on the edge of the grid that was tried. {TIE} A tie in validation error chose it."
+VERDICT_NOTE = (
+    f"{EDGE}: a side whose decay the claim names was judged at a base rate on the edge of the grid. {TIE}: at one "
+    f"that a tie in validation error chose. {MIXED}: its runs, tuning included, were not all made in one precision of "
+    f"matrix products. {ITEMS}: a 95 % interval over other test items too would leave it open."
+)
 MIXED_NOTE = f"{MIXED} Not all of the final runs of both sides were made in one precision of matrix products."
 
 

@@ -207,7 +207,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
     return {
         "at-a-glance": at_a_glance(first, titles, planned),
         "at-a-glance-own-text": at_a_glance(own_text, titles, planned),
-        "verdicts": verdicts_table(verdicts, inputs.ages, titles, planned),
+        "verdicts": verdicts_table(inputs.judged, titles, planned),
         "errors": errors_table(summaries, titles),
         "areas": areas_table(summaries, titles),
         "near-rates": near_rates_table(inputs.near_rates, titles),

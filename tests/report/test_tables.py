@@ -143,19 +143,22 @@ def test_csv_of_a_column_without_any_value_keeps_it_and_the_bounds_that_its_head
 def test_verdicts_name_the_pairs_that_are_missing():
     records = [make_record(cell(repetition=0, decay=decay)) for decay in (1.0, 2.6)]
     verdicts = evaluate(CLAIMS, records, PROTOCOL)
-    rows = verdicts_table(verdicts, [Ages(2, 1)] * len(verdicts), {}, planned=2).rows
+    rows = verdicts_table([(verdict, Ages(2, 1), "") for verdict in verdicts], {}, planned=2).rows
     assert {row[-1] for row in rows} == {"1 of 2"}
     assert {row[2] for row in rows} == {"undecided", "no data"}
     assert {row[7] for row in rows} == {"0 of 2", "1 of 2"}
 
 
-def test_a_verdict_states_how_often_a_run_of_the_first_side_is_lower():
+def test_a_verdict_states_its_marks_and_how_often_a_run_of_the_first_side_is_lower():
     errors = {2.6: (0.1, 0.3), 1.0: (0.2, 0.4)}  # of four pairs three are won
     records = [make_record(cell(decay=d, repetition=n), error=e) for d in errors for n, e in enumerate(errors[d])]
     claim = next(claim for claim in CLAIMS if claim.name == "discriminative-beats-uniform-torch")
     verdicts = evaluate([claim], records, PROTOCOL)
-    row, *_ = verdicts_table(verdicts, [Ages(4, 4)] * len(verdicts), {}, planned=2).rows
-    assert row[6] == "0.75"
+    table = verdicts_table([(verdict, Ages(4, 4), "†¶") for verdict in verdicts], {}, planned=2)
+    assert table.rows[0][6] == "0.75"
+    assert table.rows[0][3] == "−10.00†¶"
+    shown, *_ = csv.DictReader(to_csv(table).splitlines())
+    assert (shown["Difference"], shown["Difference, marks"]) == ("-10.00", "†¶")
 
 
 @pytest.mark.parametrize(("planned", "possible"), [(6, False), (7, True)])
