@@ -270,6 +270,7 @@ def _render(
     results, output = places
     inputs = report_inputs(study, records, comparison, results)
     gc.freeze()  # they stay to the end: the collections that statsmodels asks for need not visit them
+    gc.disable()  # nor do figures, which are as many objects, leave anything to collect
     page = render(inputs, output)
     Console().print(f"report: {page.resolve().as_uri()}", soft_wrap=True, highlight=False)
     return inputs
