@@ -201,7 +201,8 @@ CLAIMS = (
     ),
     Claim(
         "implementations-rank-the-rates-alike",
-        "Of decay 2.6 and the uniform rate, both implementations have the lower test error at the same one.",
+        "Of decay 2.6 and the uniform rate, both implementations have the lower test error at the same one "
+        "(a difference is that one minus the other).",
         "superior",
         _TORCH_LOWER,
         _TORCH_HIGHER,

@@ -53,7 +53,7 @@ def agreement(pairs: Sequence[Pairs], margin: float, titles: Mapping[str, str]) 
         return None
     datasets = list(dict.fromkeys(pair.dataset for pair in pairs))
     decays = sorted({pair.decay for pair in pairs})
-    height = 2.4 + 0.135 * (1 + len(pairs))  # the legend has a line for each
+    height = 2.2 + 0.135 * (1 + len(pairs))  # the legend has a line for each
     figure, panels = new_figure(1, len(datasets), height)
     figure.set_figwidth(COLUMN_WIDTH)
     for axes, dataset, colour in zip(panels[0], datasets, itertools.cycle(SERIES), strict=False):

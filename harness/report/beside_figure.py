@@ -14,6 +14,8 @@ from harness.report.appearance import IMPLEMENTATION_MARKERS as MARKERS
 from harness.report.beside_published import Repeated
 
 HEADING = "Paper’s Table"
+LINEAR = 1.0  # the scale is linear to ±1 point, logarithmic beyond
+TICKS = (-10, -3, -1, -0.5, 0, 0.5, 1, 3, 10)
 
 
 @figure_style()
@@ -31,7 +33,7 @@ def beside_published(rows: Sequence[Repeated], titles: Mapping[str, str]) -> Fig
         own = [row for row in measured if row.contrast.after.table == table]
         lines += [(table, f"{HEADING} {table}"), *dict.fromkeys((table, _label(row, several)) for row in own)]
     datasets = list(dict.fromkeys(row.dataset for row in measured))
-    figure, panels = new_figure(1, len(datasets), 1.0 + 0.16 * len(lines), sharey=True)
+    figure, panels = new_figure(1, len(datasets), 1.0 + 0.15 * len(lines), sharey=True)
     for axes, dataset in zip(panels[0], datasets, strict=True):
         axes.axvline(0, color="#777777", linewidth=0.9)
         for row in (row for row in measured if row.dataset == dataset):
@@ -39,6 +41,9 @@ def beside_published(rows: Sequence[Repeated], titles: Mapping[str, str]) -> Fig
         axes.set_title(titles.get(dataset, dataset))
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
+        axes.set_xscale("symlog", linthresh=LINEAR)  # else the few large ones leave the others no room
+        axes.set_xticks(TICKS, [f"{tick:g}".replace("-", "−") for tick in TICKS])
+        axes.minorticks_off()
         axes.set_xlabel("change of error, points")
     panels[0][0].set_yticks(range(len(lines)), [label for _, label in lines])
     panels[0][0].set_ylim(len(lines) - 0.4, -0.7)

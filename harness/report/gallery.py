@@ -200,7 +200,7 @@ def _published_plate(contrasts: Sequence[Repeated], titles: Mapping[str, str]) -
         "published-contrasts",
         "Contrasts that the paper draws: the change in validation error in the paper, one run each, and ours, means "
         "over the final seeds at tuned base rates with 95 % BCa intervals, not adjusted for their number. A point on "
-        "the other side of 0 has the opposite sign.",
+        "the other side of 0 has the opposite sign; the scale is linear to ±1 point and logarithmic beyond.",
         beside_published(contrasts, titles),
         "final repetitions on both sides of a published contrast",
     )
@@ -216,8 +216,8 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
             "agreement",
             "Difference in test error between the implementations against their mean, a point for each final seed, "
             "each at its own tuned base rate; data sets side by side in the order of the legend, each with a "
-            "horizontal scale of its own. Solid lines: mean; dashed: 95 % limits of agreement of single runs; by decay "
-            "in the legend. The band is the equivalence margin, which is about a mean.",
+            "horizontal scale of its own. Solid lines: mean; dashed: 95 % limits of agreement of single runs; the "
+            "legend has both after the decay. The band is the equivalence margin, which is about a mean.",
             agreement(implementation_pairs(summaries), protocol.margin, titles),
             "an arm with final repetitions in both implementations",
         ),

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.claims import PRIMARY, Verdict
+from harness.report.marks import MARKS_IN_WORDS
 
 
 @dataclass(frozen=True)
 class InShort:
     """Verdicts of the primary question, on so many ``datasets``.
 
-    ``lower`` names those that held, with their marks; ``missing`` counts those without all of their pairs, of which
+    ``lower`` names those that held, with what their marks mean; ``missing`` counts those without all of their pairs, of which
     nothing is told. Of those that ``failed`` ``higher`` have an interval wholly above 0. ``margins`` are in percentage
     points.
     """
@@ -36,7 +37,7 @@ def in_short(marked: Iterable[tuple[Verdict, str]], titles: Mapping[str, str], p
     return InShort(
         compared=len(compared),
         datasets=len({verdict.dataset for verdict in compared}),
-        lower=tuple(f"{_name(verdict, titles)}{marks}" for verdict, marks in asked if verdict.outcome == "held"),
+        lower=tuple(_name(verdict, marks, titles) for verdict, marks in asked if verdict.outcome == "held"),
         failed=counts["failed"],
         higher=sum(v.outcome == "failed" and v.interval is not None and v.interval[0] > 0 for v in compared),
         undecided=counts["undecided"],
@@ -51,17 +52,18 @@ def in_words(found: InShort) -> str:
         return ""
     lower = f" ({'; '.join(found.lower)})" if found.lower else ""
     higher = f" (in {found.higher} of them the interval, which is not adjusted, lies above 0)" if found.higher else ""
-    missing = f"; {found.missing} more lack runs" if found.missing else ""
+    missing = f"; runs are missing in {found.missing} more" if found.missing else ""
     return (
         f"Discriminative (decay 2.6) against uniform rates, each tuned, in {found.compared} pairings of data set "
         f"({found.datasets} of them), implementation and unfreezing: a lower test error is shown in "
         f"{len(found.lower)}{lower}; at the base rates that tuning chose, one lower by {found.margins} points or more "
-        f"is ruled out in {found.failed}{higher}; {found.undecided} are undecided{missing}."
+        f"is ruled out in {found.failed}{higher}; the rest ({found.undecided}) is undecided{missing}."
     )
 
 
-def _name(verdict: Verdict, titles: Mapping[str, str]) -> str:
-    """The data set, recipe and arm that a verdict is about."""
+def _name(verdict: Verdict, marks: str, titles: Mapping[str, str]) -> str:
+    """The data set, recipe and arm that a verdict is about, and what its marks mean."""
     side = verdict.claim.left
     title = titles.get(verdict.dataset, verdict.dataset)
-    return f"{title} ({verdict.recipe}), {side.arm} of {side.implementation}"
+    place = f"{title} ({verdict.recipe}), {side.arm} of {side.implementation}"
+    return ", ".join((place, *(MARKS_IN_WORDS[mark] for mark in marks)))

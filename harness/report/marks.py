@@ -19,6 +19,12 @@ VERDICT_NOTE = (
     f"that a tie in validation error chose. {MIXED}: its runs, tuning included, were not all made in one precision of "
     f"matrix products. {ITEMS}: a 95 % interval over other test items too would leave it open."
 )
+MARKS_IN_WORDS = {
+    EDGE: "a base rate on the edge of its grid",
+    TIE: "a base rate that a tie chose",
+    MIXED: "runs in several precisions",
+    ITEMS: "open over other test items",
+}
 MIXED_NOTE = f"{MIXED} Not all of the final runs of both sides were made in one precision of matrix products."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.claims import Family, Protocol, best_rates, paired_errors
@@ -54,9 +54,12 @@ class NearRates:
         return pairs[0], pairs[-1]
 
     @property
-    def as_high(self) -> int:
-        """In how many pairs, that of the chosen rates included, the difference is as high as there."""
-        return sum(difference >= self.own for difference in self.differences.values())
+    def own_is(self) -> str:
+        """Whether the difference at the chosen rates is the highest or the lowest of all; else nothing."""
+        others = [difference for pair, difference in self.differences.items() if pair != self.chosen]
+        if not others or min(others) <= self.own <= max(others):
+            return ""
+        return "highest" if self.own > max(others) else "lowest"
 
 
 def near_rates(summaries: Sequence[Summary], records: Iterable[Record], protocol: Protocol) -> tuple[NearRates, ...]:
@@ -98,8 +101,14 @@ def near_rates_table(found: Iterable[NearRates], titles: Mapping[str, str]) -> T
     return Table(caption, columns, tuple(_row(one, titles) for one in found))
 
 
-def near_rate_numbers(found: Sequence[NearRates], titles: Mapping[str, str]) -> dict[str, Value]:
-    """Count the rows of the table, and tell of those where more pairs than the chosen one were run."""
+def near_rate_numbers(
+    found: Iterable[NearRates], titles: Mapping[str, str], unshipped: Collection[str]
+) -> dict[str, Value]:
+    """Count the rows of the table, and tell of those where more pairs than the chosen one were run.
+
+    ``unshipped`` are the recipes that start from no shipped language model; nothing is said of them.
+    """
+    found = [one for one in found if one.family.recipe not in unshipped]
     numbers: dict[str, Value] = {}
     keys = []
     for one in found:
@@ -108,14 +117,14 @@ def near_rate_numbers(found: Sequence[NearRates], titles: Mapping[str, str]) -> 
             key = f"near/{family.dataset}/{family.recipe}/{family.implementation}"
             keys.append(key)
             numbers |= {
-                f"{key}/title": f"{_title(family, titles)}, {family.implementation}",
+                f"{key}/title": f"{titles.get(family.dataset, family.dataset)}, {family.implementation}",
                 f"{key}/pairs": len(one.differences),
                 f"{key}/of": len(one.uniform) * len(one.discriminative),
                 f"{key}/own": f"{points(one.own)}{one.marks}",
                 f"{key}/lowest": points(one.differences[one.extremes[0]]),
                 f"{key}/highest": points(one.differences[one.extremes[1]]),
                 f"{key}/lower": one.lower,
-                f"{key}/as-high": one.as_high,
+                f"{key}/own-is": one.own_is or ABSENT,
                 f"{key}/tied": tuple(points(one.differences[pair]) for pair in one.tied),
             }
     return numbers | {"near": tuple(keys), "near/rows": len(found)}

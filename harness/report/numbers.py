@@ -51,10 +51,10 @@ def numbers(inputs: ReportInputs) -> dict[str, Value]:
         | _spread_numbers(summaries)
         | _recipe_numbers(records)
         | sweep_numbers(summaries, unshipped)
-        | near_rate_numbers(inputs.near_rates, inputs.titles)
+        | near_rate_numbers(inputs.near_rates, inputs.titles, unshipped)
         | tuning_numbers(records, protocol)
         | baseline_numbers(inputs.baselines, summaries)
-        | _published_numbers(inputs.contrasts, len(protocol.final_repetitions))
+        | _published_numbers(inputs.contrasts, inputs.titles, len(protocol.final_repetitions))
         | again_numbers(repeated_cells(inputs.repeats, protocol.margin))
         | precision_numbers(inputs.repeats, protocol.margin)
         | contrast_again_numbers(inputs.contrasts_again)
@@ -207,16 +207,18 @@ def _recipe(recipe: Recipe) -> dict[str, Value]:
     }
 
 
-def _published_numbers(contrasts: Sequence[Repeated], planned: int) -> dict[str, Value]:
+def _published_numbers(contrasts: Sequence[Repeated], titles: Mapping[str, str], planned: int) -> dict[str, Value]:
     """Count, for each published table, the contrasts repeated and those whose sign is kept or reversed."""
     found: dict[str, Value] = {}
     for table in sorted({row.contrast.after.table for row in contrasts}):
-        judged = [row.verdict(planned) for row in contrasts if row.contrast.after.table == table]
-        counts = Counter(verdict for verdict in judged if verdict is not None)
+        judged = [(row, row.verdict(planned)) for row in contrasts if row.contrast.after.table == table]
+        counts = Counter(verdict for _, verdict in judged if verdict is not None)
+        datasets = dict.fromkeys(row.dataset for row, verdict in judged if verdict is not None)
         key = f"published/{table}"
         found[f"{key}/measured"] = counts.total()
         for verdict in get_args(Kept):
             found[f"{key}/{verdict}"] = counts[verdict] if counts else ABSENT
+        found[f"{key}/datasets"] = tuple(titles.get(dataset, dataset) for dataset in datasets) or ABSENT
         found |= {f"{key}/title": f"Howard and Ruder’s Table {table}"}
     return found | {"published": tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in found))}
 

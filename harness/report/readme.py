@@ -14,6 +14,7 @@ from harness.claims import Family
 from harness.report.at_a_glance import apart, at_a_glance
 from harness.report.faults import ReadmeError
 from harness.report.in_short import in_short, in_words
+from harness.report.near_rates import NearRates
 from harness.report.page import ReportInputs
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, find, swept_arm, without_shipped_model
 from harness.report.tables import Table, points, rate_text, to_markdown
@@ -102,7 +103,7 @@ def _near(inputs: ReportInputs, paper: str) -> str:
     found = [one for one in shipped if len(one.differences) > 1]
     lines = [
         f"- {_place(one.family, inputs)}: {points(min(one.differences.values()))} to "
-        f"{points(max(one.differences.values()))} points, lower at {one.lower} of {len(one.differences)} pairs; "
+        f"{points(max(one.differences.values()))} points, lower at {one.lower} of {_pairs(one)}; "
         f"{points(one.own)}{one.marks} at the chosen one"
         for one in found
     ]
@@ -114,6 +115,12 @@ def _near(inputs: ReportInputs, paper: str) -> str:
         return ""
     rest = "\n\nElsewhere only the chosen pair was run." if len(found) < len(shipped) else ""
     return "\n".join((head, "", *lines)) + rest
+
+
+def _pairs(one: NearRates) -> str:
+    """Count the pairs of near rates that were run, and all where these are more."""
+    run, pairs = len(one.differences), len(one.uniform) * len(one.discriminative)
+    return f"{run} pairs" if run == pairs else f"{run} pairs that were run, of {pairs}"
 
 
 def _tuned(inputs: ReportInputs) -> str:

@@ -29,7 +29,7 @@ def verdict_numbers(
     """Map names to what became of each claim and verdict.
 
     ``marks`` has those of each verdict; ``planned`` pairs are all that one can have. ``unshipped`` are the recipes
-    that start from no shipped language model; verdicts of the primary question about them are listed apart.
+    that start from no shipped language model; verdicts of the main questions about them are listed apart.
     """
     claims = {verdict.claim.name: verdict.claim for verdict in verdicts}
     counts = Counter(verdict.outcome for verdict in verdicts)
@@ -45,13 +45,14 @@ def verdict_numbers(
     marked = zip(verdicts, marks, strict=True)
     found |= _in_short(in_short([(verdict, mark) for verdict, mark in marked if verdict in shipped], titles, planned))
     found |= _of_questions("agreement", (AGREEMENT, RANKING), verdicts, unshipped)
-    found |= _of_questions("factor", (FACTOR,), verdicts, unshipped)
     found |= _by_outcome("labels", [verdict for verdict in verdicts if verdict.claim.question == LABELS])
     for claim in claims.values():
         own = [verdict for verdict in verdicts if verdict.claim == claim]
         found |= _claim_numbers(claim, own)
         if claim.question == PRIMARY:
             found |= _parted(f"claim/{claim.name}", own, unshipped)
+        if claim.question == FACTOR:
+            found |= _by_outcome(f"claim/{claim.name}/shipped", [v for v in own if v.recipe not in unshipped])
     for verdict, mark in zip(verdicts, marks, strict=True):
         title = f"{titles.get(verdict.dataset, verdict.dataset)} ({verdict.recipe})"
         found |= _judged(verdict, _key(verdict), title, planned) | {f"{_key(verdict)}/marks": mark or ABSENT}

@@ -63,7 +63,7 @@ def test_every_pair_of_near_rates_that_ran_is_compared_and_the_choice_is_the_pro
     told = near_rate_numbers([one], {})
     (key,) = told["near"]
     assert (told[f"{key}/lowest"], told[f"{key}/highest"], told[f"{key}/pairs"]) == ("−9.00", "+6.00", 4)
-    assert (told[f"{key}/as-high"], told[f"{key}/tied"]) == (1, ("+1.00",))  # 0.016 at 2.6 has the error of 0.008
+    assert (told[f"{key}/own-is"], told[f"{key}/tied"]) == (1, ("+1.00",))  # 0.016 at 2.6 has the error of 0.008
 
 
 def test_pairs_that_ran_in_two_precisions_are_marked_and_no_other():
