@@ -17,6 +17,7 @@ from statsmodels.stats.power import TTestPower
 POWER = 0.8
 SIGNIFICANCE = 0.05
 MOST_PAIRS = 10_000
+_NOTHING = 1e-12  # what rounding makes of equal fractions
 
 
 def pairs_for_difference(
@@ -33,8 +34,8 @@ def pairs_for_difference(
     if len(sample) < 2:
         return None
     distance, spread = abs(float(sample.mean()) - from_value), float(sample.std(ddof=1))
-    if spread == 0:
-        return 2 if distance > 0 else None
+    if spread <= _NOTHING:
+        return 2 if distance > _NOTHING else None
     power = TTestPower()
     towards = "two-sided" if sides == 2 else "larger"
     return _fewest(lambda pairs: float(power.power(distance / spread, pairs, level, alternative=towards)))
@@ -50,10 +51,10 @@ def pairs_for_equivalence(differences: npt.ArrayLike, margin: float, level: floa
         None as ``pairs_for_difference``.
     """
     sample = np.asarray(differences, dtype=np.float64)
-    if len(sample) < 2 or abs(float(sample.mean())) >= margin:
+    if len(sample) < 2 or abs(float(sample.mean())) >= margin - _NOTHING:
         return None
     mean, spread = float(sample.mean()), float(sample.std(ddof=1))
-    if spread == 0:
+    if spread <= _NOTHING:
         return 2
 
     def power(pairs: int) -> float:

@@ -177,12 +177,11 @@ def values_of(selector: Selector, place: Place, evidence: Evidence, protocol: Pr
 
 
 def coincide(left: Selector, right: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> bool:
-    """Whether the decay that the records chose for one side makes both the same runs, which have no difference."""
-    if not (isinstance(left.decay, tuple) or isinstance(right.decay, tuple)):
+    """Whether the decays or rates that the records chose make both sides the same runs, which have no difference."""
+    if left.measure != right.measure or left.less or right.less or "both" in (left.direction, right.direction):
         return False
-    plain = (replace(side, decay=1.0, chosen_by="lowest error", chosen_with=None) for side in (left, right))
-    one, other = (_family(side, place, evidence, protocol) for side in (left, right))
-    return len(set(plain)) == 1 and one == other
+    one, other = (records_of(side, place, evidence, protocol) for side in (left, right))
+    return bool(one) and one == other
 
 
 def _family(selector: Selector, place: Place, evidence: Evidence, protocol: Protocol) -> Family | None:

@@ -21,7 +21,7 @@ Interval = tuple[float, float]
 SEED = 1801
 RESAMPLES = 9999  # the sign-flip test is exact up to n = 13, where 2**n is smaller than this
 _HIGHEST_LEVEL = 1 - 1e-9  # of a bootstrap interval; at 1, which two pairs ask for, BCa is not defined
-_ROUNDING = 1e-12  # differences of fractions closer than this are the same number
+_DECIMALS = 12  # of a fraction; numbers that agree in these are the same
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> PairedDifference:
     """Estimate the mean of ``a - b``, both of shape (n,) and paired by position.
 
     The interval is the bias-corrected and accelerated bootstrap (Efron 1987), at a level raised so that it covers as
-    often as it says for few pairs too (:func:`expanded_level`); it collapses to the mean where all differences are
-    equal. The test flips the signs of the differences; it is exact for n up to 13.
+    often as it says for few pairs too (:func:`expanded_level`), but not for fewer than six: it lies between the lowest
+    and the highest difference. It collapses to the mean where all differences are equal. The test flips the signs of
+    the differences; it is exact for n up to 13.
 
     Raises:
         ValueError: when the shapes differ, or a value is missing or not finite.
     """
     differences = _differences(a, b)
-    mean = float(differences.mean())
-    mean = 0.0 if abs(mean) <= _ROUNDING else mean  # so that rounding gives no difference a sign
+    mean = _plain(float(differences.mean()))
     if len(differences) == 1:
         return PairedDifference(mean, None, 1.0, 1)
     interval = (mean, mean) if _constant(differences) else _bootstrap_interval(differences)
@@ -113,7 +113,7 @@ def non_inferiority(a: npt.ArrayLike, b: npt.ArrayLike, margin: float) -> float:
     if len(differences) == 1:
         return 1.0
     if _constant(differences):
-        return 0.0 if differences.mean() < margin else 1.0
+        return 0.0 if _plain(float(differences.mean())) < margin else 1.0
     return float(stats.ttest_1samp(differences, margin, alternative="less").pvalue)
 
 
@@ -125,7 +125,7 @@ def probability_of_improvement(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     Raises:
         ValueError: when a value is missing or not finite.
     """
-    first, second = _sample(a), _sample(b)
+    first, second = (np.round(_sample(values), _DECIMALS) for values in (a, b))
     return float(stats.mannwhitneyu(second, first).statistic) / (len(first) * len(second))
 
 
@@ -175,15 +175,23 @@ def _differences(a: npt.ArrayLike, b: npt.ArrayLike) -> Values:
     return first - second
 
 
+def _plain(value: float) -> float:
+    """``value`` without what rounding made of it: errors are counts over counts, whose ties have to stay ties.
+
+    A bound that is 0, or a margin, is neither above nor below it by accident.
+    """
+    return round(value, _DECIMALS) + 0.0  # the sum is never -0.0
+
+
 def _constant(sample: Values) -> bool:
-    return bool(np.ptp(sample) <= _ROUNDING)
+    return bool(np.ptp(sample) <= 10.0**-_DECIMALS)
 
 
 def _student_interval(sample: Values, level: float, scale: float) -> Interval:
     quantile = stats.t.ppf(0.5 + level / 2, len(sample) - 1)
     half = float(quantile * sample.std(ddof=1) * scale)
     mean = float(sample.mean())
-    return mean - half, mean + half
+    return _plain(mean - half), _plain(mean + half)
 
 
 def _bootstrap_interval(differences: Values) -> Interval:
@@ -195,11 +203,11 @@ def _bootstrap_interval(differences: Values) -> Interval:
         confidence_level=expanded_level(len(differences)),
         rng=np.random.default_rng(SEED),
     ).confidence_interval
-    return float(interval.low), float(interval.high)
+    return _plain(float(interval.low)), _plain(float(interval.high))
 
 
 def _mean(values: Values, axis: int) -> Values:
-    return np.asarray(values.mean(axis=axis))
+    return np.asarray(np.round(values.mean(axis=axis), _DECIMALS))  # as _plain
 
 
 def _sign_flip_p(differences: Values) -> float:

@@ -136,20 +136,22 @@ def _decided(judged: Sequence[_Judged], question: str, protocol: Protocol) -> di
 
 def _judge(claim: Claim, place: Place, evidence: Evidence, rule: tuple[Protocol, int]) -> _Judged:
     """Judge before adjustment; the ``rule`` is the protocol, and how many verdicts the question has."""
-    judged, (protocol, tests) = [], rule
+    judged, (protocol, _) = [], rule
     for index, contrast in enumerate(claim.contrasts):
         left, right = (values_of(side, place, evidence, protocol) for side in contrast)
         shared = sorted(set(left) & set(right))
         if not shared or coincide(*contrast, place, evidence, protocol):
             return _Judged(Verdict(claim, *place, "no data", None, None, None, 0))
         blank = Verdict(claim, *place, "undecided", None, None, None, len(shared), contrast=index)
-        judged.append(_judge_contrast(blank, [left[n] for n in shared], [right[n] for n in shared], tests))
+        judged.append(_judge_contrast(blank, [left[n] for n in shared], [right[n] for n in shared], rule))
     told = _together(judged) if claim.also else judged[0]
     with_items = _with_items(claim.contrasts[told.verdict.contrast], place, evidence, protocol)
     return replace(told, verdict=replace(told.verdict, with_items=with_items))
 
 
-def _judge_contrast(blank: Verdict, left: Sequence[float], right: Sequence[float], tests: int) -> _Judged:
+def _judge_contrast(
+    blank: Verdict, left: Sequence[float], right: Sequence[float], rule: tuple[Protocol, int]
+) -> _Judged:
     """Judge one contrast of a claim from the values of both sides, paired."""
     claim, estimate = blank.claim, paired_difference(left, right)
     differences = [a - b for a, b in zip(left, right, strict=True)]
@@ -159,7 +161,7 @@ def _judge_contrast(blank: Verdict, left: Sequence[float], right: Sequence[float
         interval=estimate.interval,
         p=estimate.p,
         improvement=probability_of_improvement(left, right),
-        deciding=None if claim.also else _deciding_pairs(claim, differences, estimate.mean, tests),
+        deciding=None if claim.also else _deciding_pairs(claim, differences, estimate.mean, rule),
     )
     if claim.kind != "superior":
         test = equivalence if claim.kind == "equivalent" else non_inferiority
@@ -220,12 +222,16 @@ def _same_items(sides: Iterable[Mapping[int, Record]]) -> bool:
     return len(datasets) == 1
 
 
-def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float, tests: int) -> Deciding | None:
-    """Fewest pairs that would hold or fail the claim, were all like these; more than there are.
+def _deciding_pairs(
+    claim: Claim, differences: Sequence[float], mean: float, rule: tuple[Protocol, int]
+) -> Deciding | None:
+    """Fewest pairs that would hold or fail the claim, were all like these; more than there are, and all planned.
 
-    To hold is adjusted for the ``tests`` of a question by Bonferroni's method, which asks for no fewer than Holm's.
+    The ``rule`` is as in :func:`_judge`. To hold is adjusted for the verdicts of a question by Bonferroni's method,
+    which asks for no fewer than Holm's.
     """
-    margin, level = claim.margin, SIGNIFICANCE / tests
+    (protocol, tests), margin = rule, claim.margin
+    level = SIGNIFICANCE / tests
     if claim.kind == "superior":
         hold = pairs_for_difference(differences, level=level) if mean < 0 else None
         hold = None if hold is None else max(hold, _fewest_signs(level))
@@ -238,7 +244,7 @@ def _deciding_pairs(claim: Claim, differences: Sequence[float], mean: float, tes
         hold = pairs_for_difference(differences, from_value=margin, sides=1, level=level) if mean < margin else None
         fail = pairs_for_difference(differences, from_value=margin) if mean > margin else None
     ways: tuple[tuple[int | None, Outcome], ...] = ((hold, "held"), (fail, "failed"))
-    more = len(differences) + 1
+    more = max(len(differences) + 1, len(protocol.final_repetitions))
     found = [Deciding(max(pairs, more), outcome) for pairs, outcome in ways if pairs is not None]
     return min(found, key=lambda way: way.pairs, default=None)
 

@@ -247,6 +247,9 @@ def test_what_would_decide_is_more_than_there_is_and_no_fewer_than_the_test_can_
     (few,) = evaluate([SUPERIOR], contrast(-0.2, [0.001, 0.0, -0.001], repetitions=3), three)
     assert few.deciding is not None
     assert few.deciding.pairs == 6  # 2 of 2**6 signs
+    (few,) = evaluate([SUPERIOR], contrast(-0.2, [0.001, 0.0, -0.001], repetitions=3), TEN)
+    assert few.deciding is not None
+    assert few.deciding.pairs == 10  # with fewer than planned nothing is decided
 
 
 def test_a_claim_against_the_best_decay_has_no_data_where_that_is_its_own():

@@ -45,6 +45,11 @@ def test_differences_without_spread_are_decided_by_two() -> None:
     assert pairs_for_difference([0.25, 0.25, 0.25]) == 2
     assert pairs_for_equivalence([0.1, 0.1], margin=0.5) == 2
     assert pairs_for_difference([0.0, 0.0]) is None
+    same = np.array([0.01, 0.05, 0.28]) - np.array([0.02, 0.06, 0.29])  # -0.01, but for rounding
+    assert same.std() > 0
+    assert pairs_for_difference(same) == pairs_for_equivalence(same, margin=0.02) == 2
+    assert pairs_for_difference(same, from_value=-0.01) is None
+    assert pairs_for_equivalence(same, margin=0.01) is None
 
 
 @pytest.mark.parametrize(("mean", "spread"), [(0.0, 1.0), (0.2, 0.8)])

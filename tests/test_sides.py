@@ -55,6 +55,14 @@ def test_a_rate_may_be_the_one_that_another_arm_chose():
     assert read(replace(SIDE, rate="chain-thaw"), records) == {}
 
 
+def test_a_rate_that_two_ways_to_choose_it_agree_on_gives_no_verdict():
+    records = [*tuned(0.008), *tuned(0.004, arm="last", decay=1.0), *finals([0.2] * 4), *finals([0.4] * 4, rate=0.004)]
+    claim = Claim("c", "Both choose as well.", "not inferior", replace(SIDE, rate="last"), SIDE, 0.005)
+    assert [verdict.outcome for verdict in evaluate([claim], records, PROTOCOL)] == ["failed"]
+    records = [*tuned(0.008), *tuned(0.008, arm="last", decay=1.0), *finals([0.2] * 4)]
+    assert [verdict.outcome for verdict in evaluate([claim], records, PROTOCOL)] == ["no data"]
+
+
 def test_a_side_may_be_of_another_data_set():
     records = [*finals([0.2]), *finals([0.5], name="trec6")]
     assert read(replace(SIDE, dataset="trec6"), records) == {0: 0.5}

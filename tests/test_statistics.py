@@ -219,3 +219,41 @@ def test_a_difference_that_is_rounding_alone_is_none():
     left, right = [0.0, 0.3, 0.0], [0.2, 0.0, 0.1]
     assert sum(a - b for a, b in zip(left, right, strict=True)) != 0
     assert str(paired_difference(left, right).mean) == "0.0"
+
+
+# The differences of two error rates over 500 items, in items, on top of errors that change nothing but the rounding.
+IN_ITEMS = np.array([2, -3, -4, 2, -3, -4, -4, -3, -4, -1])
+
+
+@pytest.mark.parametrize(
+    "base", [[100] * 10, [80, 63, 87, 66, 95, 71, 60, 88, 92, 77], [89, 85, 70, 64, 91, 83, 62, 75, 99, 68]]
+)
+def test_a_bound_at_zero_is_zero_whatever_errors_the_difference_is_of(base):
+    right = np.array(base)
+    found = paired_difference((right + IN_ITEMS) / 500, right / 500)
+    assert found.interval is not None
+    assert found.interval[1] == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sign_patterns_with_the_same_sum_are_as_extreme_whatever_errors_the_difference_is_of(seed):
+    # One +1, one 0 and eight -1: a sum of at least 7 in size has 9 of 9 signs alike, or 8 of 9, twice, of 2**9.
+    items = np.array([-1, 1, -1, -1, -1, -1, -1, -1, 0, -1])
+    right = np.random.default_rng(seed).integers(500, 1500, 10)
+    assert paired_difference((right + items) / 5000, right / 5000).p == pytest.approx(2 * (1 + 9) / 2**9)
+
+
+def test_equal_sides_that_were_computed_in_two_ways_are_no_evidence():
+    wrong = np.array([37, 41, 29, 53, 47, 61, 33, 39, 57, 43])
+    one, other = wrong / 500, 1 - (500 - wrong) / 500
+    assert (one != other).any()
+    found = paired_difference(one, other)
+    assert (found.mean, found.interval, found.p) == (0, (0, 0), 1)
+    assert probability_of_improvement(one, other) == probability_of_improvement(one, one) == 0.5
+
+
+@pytest.mark.parametrize("right", [0.0, 0.1, 0.2, 0.3, 0.4, 0.6])
+def test_a_constant_difference_of_the_margin_is_not_within_it_nor_beyond(right):
+    left = [right + 0.005] * 10
+    assert non_inferiority(left, [right] * 10, 0.005) == 1
+    assert mean_interval(np.array(left) - right) == (0.005, 0.005)

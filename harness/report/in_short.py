@@ -14,9 +14,9 @@ from harness.report.marks import MARKS_IN_WORDS
 class InShort:
     """Verdicts of the primary question, on so many ``datasets``.
 
-    ``lower`` names those that held, with what their marks mean; ``missing`` counts those without all of their pairs, of which
-    nothing is told. Of those that ``failed`` ``higher`` have an interval wholly above 0. ``margins`` are in percentage
-    points.
+    ``lower`` names those that held, with what their marks mean; ``missing`` counts those without all of their pairs, of
+    which nothing is told. Of those that ``failed`` ``higher`` have an interval wholly above 0. ``margins`` are in
+    percentage points.
     """
 
     compared: int

@@ -144,7 +144,7 @@ def _protocol_numbers(protocol: Protocol, verdicts: Sequence[Verdict]) -> dict[s
         "protocol/margin": f"{100 * protocol.margin:g}",
         "protocol/significance": f"{SIGNIFICANCE:g}",
         "protocol/resamples": f"{RESAMPLES:,}",
-        "protocol/expanded-level": f"{100 * expanded_level(planned):.1f}",
+        "protocol/expanded-level": f"{100 * expanded_level(planned):.1f}" if planned > 1 else ABSENT,
         "protocol/power": f"{100 * POWER:g}",
         "protocol/most-pairs": f"{MOST_PAIRS:,}",
         "protocol/comparisons": largest,

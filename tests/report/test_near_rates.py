@@ -60,10 +60,13 @@ def test_every_pair_of_near_rates_that_ran_is_compared_and_the_choice_is_the_pro
     assert one.own == pytest.approx(0.06)
     (row,) = near_rates_table([one], {}).rows
     assert row[2:] == ("2", "2", "3", "4 of 4", "+6.00†‡", "−9.00", "+6.00", "2")
-    told = near_rate_numbers([one], {})
+    told = near_rate_numbers([one], {}, ())
     (key,) = told["near"]
     assert (told[f"{key}/lowest"], told[f"{key}/highest"], told[f"{key}/pairs"]) == ("−9.00", "+6.00", 4)
-    assert (told[f"{key}/own-is"], told[f"{key}/tied"]) == (1, ("+1.00",))  # 0.016 at 2.6 has the error of 0.008
+    assert (told[f"{key}/own-is"], told[f"{key}/tied"]) == (
+        "highest",
+        ("+1.00",),
+    )  # 0.016 at 2.6 has the error of 0.008
 
 
 def test_pairs_that_ran_in_two_precisions_are_marked_and_no_other():
@@ -85,7 +88,8 @@ def test_a_rate_that_lacks_a_final_repetition_is_not_compared():
 def test_the_chosen_pair_alone_is_no_range():
     (one,) = found(records({key: error for key, error in FINALS.items() if key in ((1.0, 0.004), (2.6, 0.008))}))
     assert near_rates_table([one], {}).rows[0][-3:] == ("–", "–", "–")
-    assert near_rate_numbers([one], {}) == {"near": (), "near/rows": 1}
+    assert near_rate_numbers([one], {}, ()) == {"near": (), "near/rows": 1}
+    assert near_rate_numbers([one], {}, (one.family.recipe,)) == {"near": (), "near/rows": 0}
 
 
 def test_nothing_is_told_while_the_chosen_rates_lack_repetitions_or_rates_differ():

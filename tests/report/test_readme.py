@@ -101,7 +101,7 @@ def test_what_became_of_the_main_question_is_counted_first():
     assert shown + ruled_out + undecided > 2
     assert f"in {shown + ruled_out + undecided} pairings of data set (2 of them), " in first
     assert f"a lower test error is shown in {shown}; " in first
-    assert f"lower by 0.5 points or more is ruled out in {ruled_out}; {undecided} are undecided; " in first
+    assert f"lower by 0.5 points or more is ruled out in {ruled_out}; the rest ({undecided}) is undecided; " in first
 
 
 def test_verdicts_without_data_are_counted():
