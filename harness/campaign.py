@@ -139,8 +139,10 @@ def measure(
         _refuse_other_hardware(stored, place)
         if tried.issuperset(ids):
             return Measurement(stored, failed | _still_waiting(current), None)
-        tasks = needed_tasks([cell for cell in current.cells if cell_id(cell) not in failed], place)
-        with ProgressView([task.name for task in tasks], workers, later=len(current.later)) as view:
+        cells = [cell for cell in current.cells if cell_id(cell) not in failed]
+        tasks, later = needed_tasks(cells, place), len(current.later)
+        models = len(needed_tasks([*cells, *current.later], place)) - len(tasks) - later
+        with ProgressView([task.name for task in tasks], workers, later=(later, models)) as view:
             outcome = run(tasks, Engine(place), workers, place.store, view)
         failed |= outcome.failed
         if outcome.stopped:

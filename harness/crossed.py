@@ -28,7 +28,8 @@ def crossed_interval(left: Correct, right: Correct, level: float = 0.95) -> Inte
 
     Two-way analysis of variance without replication: the variance of the grand mean of n repetitions × m items is
     (MS_repetitions + MS_items − MS_residual) / (n·m), with Satterthwaite's degrees of freedom (1946). It is never
-    taken to be less than that over repetitions or over items alone.
+    taken to be less than that over repetitions or over items alone. Where no item differs, in any repetition, the
+    interval reaches as far as the share of items that would may go: 1 − (1 − level)^(1/m) (Clopper & Pearson 1934).
 
     Args:
         left: which items were right, shape (repetitions, items).
@@ -55,7 +56,8 @@ def crossed_interval(left: Correct, right: Correct, level: float = 0.95) -> Inte
     squares[2] /= freedom[2]
     total = max(float(squares[0] + squares[1] - squares[2]), float(squares[0]), float(squares[1]))
     if total == 0:
-        return mean, mean
+        half = 1 - (1 - level) ** (1 / items)
+        return mean - half, mean + half
     half = float(
         stats.t.ppf(0.5 + level / 2, total**2 / float((squares**2 / freedom).sum()))
         * np.sqrt(total / (repetitions * items))

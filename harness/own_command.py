@@ -15,11 +15,13 @@ from harness.campaign import Selection, planned, workplace
 from harness.claim_history import History
 from harness.corpus.load import keep
 from harness.corpus.own_texts import own_texts
+from harness.corpus.splits import split
 from harness.corpus.texts import RawTexts
+from harness.familiarity import familiarity
 from harness.measuring import exit_if, measured_or_exit
 from harness.options import chosen_hardware, chosen_workers
 from harness.own_study import FEWEST_TEXTS, PROFILE, own_dataset, own_study
-from harness.own_words import conclusion, understood
+from harness.own_words import conclusion, one_answer, understood
 from harness.record import Record
 from harness.specification import Dataset
 from harness.study_definition import Study
@@ -66,22 +68,25 @@ def own(  # noqa: PLR0913  (a command's parameters are its options)
     The protocol is the study's. Interrupt it at any moment and run it again to go on; it ends with a verdict and a
     page.
     """
-    from harness.report.page import render  # noqa: PLC0415
+    from harness.report.page import check_output, render  # noqa: PLC0415
 
+    check_output(output)
     place = workplace(store, None, chosen_hardware(device, precision))
     files = (texts,) if test is None else (texts, test)
     most = None if labels == ALL else int(labels)
     study, dataset, raw = declare(context.obj, files, place, most, language_model_texts)
     console = Console()
-    plan = planned(study, Selection(PROFILE), ())
-    for line in understood(dataset, raw, (*plan.cells, *plan.later)):
+    plan, parts = planned(study, Selection(PROFILE), ()), split(dataset, raw)
+    recipe = study.profiles[PROFILE].sweeps[0].recipe
+    said = understood(dataset, raw, parts, (*plan.cells, *plan.later))
+    for line in (*said, *familiarity(recipe, parts.language_model, place.models)):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
     records, failed = measured_or_exit(study, Selection(PROFILE), place, chosen_workers(workers, device), ())
     exit_if(failed)
     inputs = own_report(study, dataset, records, place)
-    page = render(inputs, output)
-    for line in (*conclusion(inputs), f"report: {page.resolve().as_uri()}"):
+    for line in conclusion(inputs, one_answer(parts)):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+    console.print(f"report: {render(inputs, output).resolve().as_uri()}", soft_wrap=True, highlight=False, markup=False)
 
 
 def declare(

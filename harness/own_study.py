@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import mean
 
@@ -17,6 +17,7 @@ READER = "own-texts"
 PROFILE = "own"
 FEWEST_TEXTS = 200
 FEWEST_OF_A_CLASS = 10  # texts on average: with fewer, labels are likely to be numbers, names or texts
+LONGEST_NAME = 40  # characters of a class that a message shows
 MOST_TEST, MOST_VALIDATION = 2000, 1000
 PART = 4  # one text in four is held out for testing, and of the rest one in four for validation, up to these limits
 
@@ -43,16 +44,18 @@ def own_dataset(name: str, raw: RawTexts, labels: int | None, language_model_doc
     classes, usable = tuple(sorted(set(trained.values()))), len(trained)
     if raw.test and raw.train and not usable:
         raise CorpusError(f"{name}: all its texts are test texts too. Give others to test on, or no file of them.")
-    _check_classes(name, classes, raw)
+    if len(classes) < 2:
+        raise CorpusError(f"{name}: all texts are of class {', '.join(classes) or 'none'}. Give texts of two or more.")
     if usable < FEWEST_TEXTS:
         raise CorpusError(
             f"{name}: {usable} different texts that are not test texts; a comparison needs {FEWEST_TEXTS} or more."
         )
     if usable < FEWEST_OF_A_CLASS * len(classes):
         raise CorpusError(
-            f"{name}: {len(classes)} classes, such as {', '.join(classes[:3])}, in {usable} texts; a comparison needs "
+            f"{name}: {len(classes)} classes, such as {_named(classes, 3)}, in {usable} texts; a comparison needs "
             f"{FEWEST_OF_A_CLASS} texts a class or more. Is the column of the labels the right one?"
         )
+    _check_parts(name, classes, raw)
     if labels is not None and labels < len(classes):
         raise CorpusError(f"{name}: {labels} labels for {len(classes)} classes. Give one or more for each.")
     test = None if raw.test is not None else min(MOST_TEST, usable // PART)
@@ -81,15 +84,18 @@ def _name(dataset: Dataset) -> str:
     return f"{words}-{hashlib.sha256(repr((dataset.digest, *limits)).encode()).hexdigest()[:8]}"
 
 
-def _check_classes(name: str, classes: tuple[str, ...], raw: RawTexts) -> None:
-    if len(classes) < 2:
-        raise CorpusError(f"{name}: all texts are of class {', '.join(classes) or 'none'}. Give texts of two or more.")
+def _named(classes: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(classes) - most} more" if len(classes) > most else ""
+    return ", ".join(one if len(one) <= LONGEST_NAME else f"{one[:LONGEST_NAME]}…" for one in classes[:most]) + more
+
+
+def _check_parts(name: str, classes: tuple[str, ...], raw: RawTexts) -> None:
     if raw.test is not None and not raw.test:
         raise CorpusError(f"{name}: there are no test texts. Give some, or no file of them.")
     if unknown := sorted({label for _, label in (*raw.train, *(raw.test or ()))} - set(classes)):
         raise CorpusError(
-            f"{name}: class {', '.join(unknown)} has no text to train on that is not a test text and repeats none of "
-            f"another class; the others are {', '.join(classes)}. Name classes alike everywhere, or remove these texts."
+            f"{name}: class {_named(unknown)} has no text to train on that is not a test text and repeats none of "
+            f"another class; the others are {_named(classes)}. Name classes alike everywhere, or remove these texts."
         )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
 from harness.claims import Verdict
-from harness.corpus.splits import TRAIN_CONTRADICTED, TRAIN_IN_TEST, TRAIN_REPEATED, split
-from harness.corpus.texts import RawTexts
+from harness.corpus.splits import TRAIN_CONTRADICTED, TRAIN_IN_TEST, TRAIN_REPEATED, Splits
+from harness.corpus.texts import CorpusError, RawTexts, normalise
 from harness.language_model_evidence import trained_stages
 from harness.specification import Cell, Dataset, Hardware
 
@@ -22,18 +23,24 @@ MOST_CLASSES = 10  # told by name
 LEFT_OUT = (TRAIN_IN_TEST, TRAIN_REPEATED, TRAIN_CONTRADICTED)
 
 
-def understood(dataset: Dataset, raw: RawTexts, cells: Iterable[Cell]) -> tuple[str, ...]:
-    """Say in lines what the texts are, how they are divided, and what is run on them.
+def understood(dataset: Dataset, raw: RawTexts, parts: Splits, cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Say in lines what the texts are, how they are divided into ``parts``, and what is run on them.
 
     Raises:
-        CorpusError: when they cannot be divided as the data set declares.
+        CorpusError: when the part for testing, or that for validation, has texts of one class alone.
     """
-    parts, cells = split(dataset, raw), tuple(cells)
+    cells = tuple(cells)
+    for part, pairs in (("for testing", parts.test), ("for validation", parts.validation)):
+        if len({label for _, label in pairs}) < 2:
+            raise CorpusError(
+                f"{dataset.title}: all {len(pairs)} texts {part} are of class {pairs[0][1]}: nothing could be told "
+                "apart on them. Give more texts of the other classes."
+            )
     classes = Counter(label for _, label in (*raw.train, *(raw.test or ())))
     named = [f"{label} {count:,}" for label, count in classes.most_common(MOST_CLASSES)]
     more = [f"{len(classes) - len(named)} more"] if len(classes) > len(named) else []
     left_out = [f"{count:,} {why}" for why in LEFT_OUT if (count := parts.dropped[why])]
-    (largest, times), *_ = Counter(label for _, label in parts.test).most_common(1)
+    largest, error = one_answer(parts)
     models = len(trained_stages(cells, Hardware()))
     drawn = "all" if dataset.labels is None else f"{dataset.labels:,} of"
     read = len(parts.language_model) + len(parts.language_model_validation)
@@ -42,13 +49,37 @@ def understood(dataset: Dataset, raw: RawTexts, cells: Iterable[Cell]) -> tuple[
         *([f"left out: {', '.join(left_out)}"] if left_out else []),
         f"{drawn} {len(parts.train):,} training texts, {len(parts.validation):,} for validation, {len(parts.test):,} "
         f"for testing; the language model reads {read:,}",
-        f"answering {largest} always: test error {100 * (1 - times / len(parts.test)):.2f} %",
+        *_repeats(parts),
+        f"answering {largest} always: test error {100 * error:.2f} %",
         f"to run, once each: {len(cells)} classifiers and {models} language models of recipe {cells[0].recipe.name}",
     )
 
 
-def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
-    """Say in lines what was found: the error at each decay, of the baselines, and what becomes of the claims."""
+def one_answer(parts: Splits) -> tuple[str, float]:
+    """The most frequent class of the test texts, and the error (fraction) of answering with it always."""
+    (largest, times), *_ = Counter(label for _, label in parts.test).most_common(1)
+    return largest, 1 - times / len(parts.test)
+
+
+def _repeats(parts: Splits) -> Iterable[str]:
+    """Test texts that count several times, or that training has in other words' case or signs."""
+    different = {normalise(text) for text, _ in parts.test}
+    if again := len(parts.test) - len(different):
+        yield f"{again:,} test texts repeat another one: each counts, and intervals take them for different ones"
+    trained = {_words(text) for text, _ in parts.train}
+    if close := sum(_words(text) in trained for text in different):
+        yield f"{close:,} test texts differ from a training text in case or signs alone: errors will look too low"
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.lower())) or (text,)
+
+
+def conclusion(inputs: ReportInputs, always: tuple[str, float]) -> tuple[str, ...]:
+    """Say in lines what was found: the error at each decay, of the baselines, and what becomes of the claims.
+
+    ``always`` is what :func:`one_answer` says of the parts.
+    """
     from harness.report.marks import EDGE, TIE  # noqa: PLC0415
     from harness.report.tables import bracketed, percent, rate_text  # noqa: PLC0415
 
@@ -64,6 +95,15 @@ def conclusion(inputs: ReportInputs) -> tuple[str, ...]:
     for baseline in inputs.baselines:
         error = mean(run.test_error for run in baseline.runs)
         lines.append(f"{baseline.baseline.title}: test error {percent(error)} %")
+    largest, guess = always
+    lines.append(f"answering {largest} always: test error {percent(guess)} %")
+    lines += [
+        f"decay {one.family.decay:g}: {one.diverged} of its {len(one.finals)} final runs diverged or learnt nothing"
+        for one in inputs.summaries
+        if one.diverged
+    ]
+    if all(one.test_error is None or one.test_error >= guess for one in inputs.summaries):
+        lines.append(f"no decay does better than answering {largest} always: what follows says nothing about decays")
     items, margin = inputs.records[0].result.test.items, inputs.protocol.margin
     lines += [line for verdict in inputs.verdicts for line in _told(verdict, items)]
     lines += [_near(found) for found in inputs.near_rates if len(found.uniform) * len(found.discriminative) > 1]

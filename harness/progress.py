@@ -35,10 +35,10 @@ class Current:
 class ProgressState:
     """The state of a run of tasks called ``names`` that began at clock value ``start`` (seconds).
 
-    ``later`` counts cells that can be named only when these are done.
+    ``later`` counts cells that can be named only when these are done, and the language models that they then need.
     """
 
-    def __init__(self, names: Sequence[str], workers: int, start: float, later: int = 0) -> None:
+    def __init__(self, names: Sequence[str], workers: int, start: float, later: tuple[int, int] = (0, 0)) -> None:
         self.names = tuple(names)
         self.later = later
         self.workers = workers
@@ -118,8 +118,11 @@ class ProgressState:
             parts.append(f"last error {100 * self.last[1]:.1f} %")
         parts.append(f"elapsed {clock_text(now - self.start)}")
         parts.append("estimating time left" if left is None else f"about {clock_text(left)} left")
-        if self.later:
-            parts.append(f"then {self.later} cells whose base rates these choose")
+        cells, models = self.later
+        if cells:
+            parts.append(f"then {cells} cells whose base rates these choose")
+        if models:
+            parts.append(f"and {models} language models")
         return ", ".join(parts)
 
 
@@ -140,7 +143,7 @@ def _kinds(name: str) -> Iterator[str]:
 class ProgressView:
     """Shows events as they come: ``with ProgressView(names, workers) as view: run(..., on_event=view)``.
 
-    ``clock`` gives seconds, ``later`` counts cells that these tasks make possible. On a terminal one live picture;
+    ``clock`` gives seconds, ``later`` is as in :class:`ProgressState`. On a terminal one live picture;
     elsewhere a line for each task that ends, and a summary line at most every ten seconds and at the end.
     """
 
@@ -150,7 +153,7 @@ class ProgressView:
         workers: int,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
-        later: int = 0,
+        later: tuple[int, int] = (0, 0),
     ) -> None:
         self._console = console or Console()
         self._clock = clock

@@ -30,9 +30,10 @@ def test_where_all_seeds_agree_on_the_items_only_the_items_vary() -> None:
     assert found == (pytest.approx(alone[0]), pytest.approx(alone[1]))
 
 
-def test_equal_sides_leave_no_doubt_and_one_seed_or_item_leaves_no_interval() -> None:
+def test_equal_sides_leave_the_doubt_of_few_items_and_one_seed_or_item_leaves_no_interval() -> None:
     same = np.zeros((3, 4), dtype=bool)
-    assert crossed_interval(same, same) == (0, 0)
+    most = stats.binomtest(0, 4).proportion_ci(0.9, method="exact").high  # one-sided, 95 %
+    assert crossed_interval(same, same) == pytest.approx((-most, most))
     assert crossed_interval(same[:1], same[:1]) is None
     assert crossed_interval(same[:, :1], same[:, :1]) is None
 

@@ -15,6 +15,7 @@ from tiny_study import CLAIM, CODES, MAIN, PHRASES, RECIPE, run_here, tiny
 
 from harness import campaign
 from harness.command_line import main
+from harness.corpus.splits import split
 from harness.corpus.texts import CorpusError, RawTexts, content_digest
 from harness.own_study import own_dataset, own_study
 from harness.own_words import conclusion, understood
@@ -24,6 +25,7 @@ from harness.study_definition import Study
 from study.__main__ import STUDY
 
 LABELS = ("who", "where")
+ALWAYS = ("who", 0.5)  # answering with it, and its error
 
 
 def pairs(count: int, start: int = 0) -> tuple[tuple[str, str], ...]:
@@ -89,6 +91,10 @@ def test_a_test_part_of_the_users_own_is_used_whole_and_its_texts_do_not_train()
             RawTexts(tuple((text, str(i // 9)) for i, (text, _) in enumerate(pairs(240))), None),
             "few: 27 classes, .* 0, 1",
         ),
+        (
+            RawTexts(tuple((text, f"{i:050}") for i, (text, _) in enumerate(pairs(240))), None),
+            r"few: 240 classes, such as (0{40}…, ){2}0{40}… and 237 more, in 240 texts",
+        ),
         (RawTexts(pairs(240), ()), "few: there are no test texts"),
         (RawTexts(pairs(240), (("a", "Who"),)), "few: class Who has no text .* the others are where, who"),
         (RawTexts((*pairs(240), ("a", "x")), (("a", "x"),)), "few: class x has no text to train on"),
@@ -122,7 +128,7 @@ def test_what_is_understood_of_the_texts_is_said_before_anything_runs(study: Stu
     dataset = own_dataset("mine", raw, 50, 120)
     template = own_study(study, dataset, [text for text, _ in texts])
     plan = campaign.planned(template, campaign.Selection("own"), ())
-    assert understood(dataset, raw, (*plan.cells, *plan.later)) == (
+    assert understood(dataset, raw, split(dataset, raw), (*plan.cells, *plan.later)) == (
         "mine: 304 texts of 3 classes: who 122, where 122, what 60",
         "left out: 3 training texts that repeat an earlier one, "
         "1 training texts that repeat an earlier one with another label",
@@ -130,6 +136,37 @@ def test_what_is_understood_of_the_texts_is_said_before_anything_runs(study: Stu
         "answering who always: test error 60.00 %",
         "to run, once each: 8 classifiers and 4 language models of recipe tiny",
     )
+
+
+def test_parts_of_one_class_are_refused_before_anything_runs(study: Study) -> None:
+    raw = RawTexts((*((f"thing {code}", "what") for code in CODES[:299]), ("a", "who")), None)
+    dataset = own_dataset("rare", raw, 50, 120)
+    with pytest.raises(CorpusError, match="rare: all 64 texts for testing are of class what"):
+        understood(dataset, raw, split(dataset, raw), ())
+
+
+def test_test_texts_that_count_twice_or_are_nearly_training_texts_are_told_of(study: Study) -> None:
+    twice = (("One. Two", "who"), ("One.  Two", "who"), ("three", "where"))
+    raw = RawTexts((*pairs(240), *((f"ONE, TWO{signs * '!'}", "who") for signs in range(20))), twice)
+    dataset = own_dataset("own", raw, None, 120)
+    plan = campaign.planned(own_study(study, dataset, ["a"]), campaign.Selection("own"), ())
+    lines = understood(dataset, raw, split(dataset, raw), plan.cells)
+    assert "1 test texts repeat another one: each counts, and intervals take them for different ones" in lines
+    assert "1 test texts differ from a training text in case or signs alone: errors will look too low" in lines
+
+
+def test_decays_that_learn_nothing_and_runs_that_diverge_are_told_of(study: Study) -> None:
+    useless = own_inputs(study, {1.0: [0.5, 0.5], 2.6: [0.5, 0.5]})
+    nothing = "no decay does better than answering who always: what follows says nothing about decays"
+    lines = conclusion(useless, ALWAYS)
+    assert "answering who always: test error 50.00 %" in lines
+    assert nothing in lines
+    assert nothing not in conclusion(own_inputs(study, {1.0: [0.5, 0.5], 2.6: [0.4, 0.5]}), ALWAYS)
+    (first, *others) = useless.records
+    last = replace(others[-1], result=replace(others[-1].result, outcome="diverged"))
+    diverged = replace(useless, records=(first, *others[:-1], last))
+    assert "decay 2.6: 1 of its 2 final runs diverged or learnt nothing" in conclusion(diverged, ALWAYS)
+    assert not any("diverged" in line for line in lines)
 
 
 def test_a_study_without_a_template_says_so(study: Study) -> None:
@@ -160,8 +197,10 @@ def own_inputs(study: Study, errors: dict[float, Sequence[float]], **claim: obje
 def test_a_verdict_finer_than_a_test_text_is_warned_of(study: Study) -> None:
     fine = own_inputs(study, {1.0: [0.3, 0.3], 2.6: [0.2, 0.2]})
     fine = replace(fine, protocol=replace(fine.protocol, margin=0.0005))
-    assert conclusion(fine)[-1].startswith(f"one of {ITEMS} test texts is 0.1 points, more than the margin of 0.05: ")
-    assert "margin" not in conclusion(replace(fine, protocol=study.protocol))[-1]
+    assert conclusion(fine, ALWAYS)[-1].startswith(
+        f"one of {ITEMS} test texts is 0.1 points, more than the margin of 0.05: "
+    )
+    assert "margin" not in conclusion(replace(fine, protocol=study.protocol), ALWAYS)[-1]
 
 
 def test_how_far_a_verdict_goes_is_said_beside_it(study: Study) -> None:
@@ -169,7 +208,7 @@ def test_how_far_a_verdict_goes_is_said_beside_it(study: Study) -> None:
 
     def told(shift: float, spread: float, margin: float = CLAIM.margin) -> tuple[str, ...]:
         errors = [error + shift + spread * (n % 4 - 1.5) for n, error in enumerate(higher)]
-        lines = conclusion(own_inputs(study, {1.0: higher, 2.6: errors}, margin=margin))
+        lines = conclusion(own_inputs(study, {1.0: higher, 2.6: errors}, margin=margin), ALWAYS)
         (at,) = (number for number, line in enumerate(lines) if CLAIM.sentence in line)
         return lines[at:]
 
@@ -213,12 +252,17 @@ def test_from_a_file_to_a_page_and_again_without_measuring(
         return int(ended.value.code or 0), said.out.splitlines(), said.err
 
     write(pairs(220))
+    (output / "mine").mkdir(parents=True)
+    status, said, why = run()
+    assert (status, said) == (1, [])  # before anything is measured
+    assert "is not a report; name an empty or a new folder with --output" in why
+    (output / "mine").rmdir()
     status, said, _ = run()
     assert status == 0
     lines = said[said.index(next(line for line in said if line.startswith("decay 1,"))) :]
     assert lines[1].startswith("decay 2.6, base rate ")
     assert said[0] == "[b] mine: 220 texts of 2 classes: who 110, where 110"  # no markup
-    assert next(line for line in said if "then 4 cells whose base rates these choose" in line)
+    assert next(line for line in said if "then 4 cells whose base rates these choose, and 2 language models" in line)
     assert any(line.startswith("TF-IDF: test error ") for line in lines)
     (verdict,) = (line for line in lines if CLAIM.sentence in line)
     assert re.fullmatch(r"(held|failed|undecided): .* over seeds, .* over seeds and the 55 test texts\.", verdict)

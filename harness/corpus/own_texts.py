@@ -43,9 +43,20 @@ def _read(path: Path) -> Iterator[tuple[str, str]]:
         for line, text, label in rows:
             yield _text(f"{path}, line {line}", text), _label(f"{path}, line {line}", label)
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: {error}. Save it in UTF-8.") from error
+        raise CorpusError(f"{_undecodable(path)}. Save it in UTF-8.") from error
     except FileNotFoundError as error:
         raise CorpusError(f"{path}: no such file.") from error
+
+
+def _undecodable(path: Path) -> str:
+    """Name the first line that is not UTF-8, with what is around the place."""
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            around = line[max(0, error.start - 20) : error.end + 20]
+            return f"{path}, line {number}: {around!r} is not UTF-8, perhaps Windows-1252 or UTF-16"
+    return f"{path}: not UTF-8"
 
 
 def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, object, object]]:
@@ -65,6 +76,11 @@ def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, object, object]]:
                         f"{path}, line {reader.line_num}: fewer fields than columns. A text in TSV is one line, quotes "
                         "are part of it; save texts with line breaks as CSV."
                     )
+                if delimiter != "," and _quoted(row[text]):
+                    raise CorpusError(
+                        f"{path}, line {reader.line_num}: the text stands in quotes, with those inside it doubled, "
+                        "which TSV does not know. Save it as CSV."
+                    )
                 yield reader.line_num, row[text], row[label]
         except csv.Error as error:
             raise CorpusError(
@@ -75,6 +91,12 @@ def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, object, object]]:
             csv.field_size_limit(before)
 
 
+def _quoted(field: str) -> bool:
+    """Whether this is a field as CSV writes one with quotes inside."""
+    inner = field[1:-1]
+    return len(field) > 1 and field[0] == field[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")
+
+
 def _columns(path: Path, columns: list[str], delimiter: str) -> tuple[str, ...]:
     """The columns of texts and of labels, as the header writes them."""
     plain = [column.strip().lower() for column in columns]
@@ -82,6 +104,7 @@ def _columns(path: Path, columns: list[str], delimiter: str) -> tuple[str, ...]:
         if plain.count(field) != 1:
             others = [mark for mark in NAMES if len(columns) == 1 and mark != delimiter and mark in columns[0]]
             remedy = f" Separate them by {NAMES[delimiter]}, not by {NAMES[others[0]]}." if others else ""
+            remedy = " Write them without quotes, or save it as CSV." if f'"{field}"' in plain else remedy
             raise CorpusError(
                 f"{path}, line 1: {plain.count(field) or 'no'} columns called {field}; columns are: "
                 f"{', '.join(columns) or 'none'}. Call those of texts and of their classes text and label.{remedy}"

@@ -187,7 +187,7 @@ def render(inputs: ReportInputs, output: Path) -> Path:
         FileExistsError: when ``output`` holds something that is not a report.
         ValueError: when the records contradict each other, as :func:`harness.claims.final_records`.
     """
-    _check_output(output)
+    check_output(output)
     tables = report_tables(inputs)
     page = _page(inputs, tables, _cells(inputs, output))
     files: dict[str, bytes] = {f"figures/{name}.svg": drawing for name, drawing in inputs.drawings.items()}
@@ -276,11 +276,14 @@ def inline_svg(drawing: bytes, name: str) -> Markup:
     return Markup(_REFERENCE.sub(rf"\g<1>{name}-", element))  # drawn here by matplotlib, which escapes its texts
 
 
-def _check_output(output: Path) -> None:
+def check_output(output: Path) -> None:
+    """Raises FileExistsError when a report cannot be written there, because there is something else."""
     page = output / "index.html"
     taken = output.exists() and (not output.is_dir() or any(output.iterdir()))
     if taken and not (page.is_file() and MARK in page.read_text(encoding="utf-8", errors="replace")):
-        raise FileExistsError(f"{output} holds something that is not a report; choose an empty or a new folder")
+        raise FileExistsError(
+            f"{output} holds something that is not a report; name an empty or a new folder with --output"
+        )
 
 
 def _write(output: Path, files: Mapping[str, bytes]) -> None:

@@ -39,8 +39,9 @@ def verdict_numbers(
     )
     stands = [stood for verdict in verdicts if (stood := stands_with_items(verdict)) is not None]
     found |= {"outcomes/with-items": len(stands), "outcomes/with-items/open": stands.count(False)}
-    primary = tuple(name for name, claim in claims.items() if claim.question == PRIMARY)
-    found |= {"claims": tuple(claims), "claims/primary": primary, "outcomes": len(verdicts)}
+    found |= {"claims": tuple(claims), "outcomes": len(verdicts)}
+    for key, question in (("primary", PRIMARY), ("factor", FACTOR)):
+        found[f"claims/{key}"] = tuple(name for name, claim in claims.items() if claim.question == question)
     shipped = [verdict for verdict in verdicts if verdict.recipe not in unshipped]
     marked = zip(verdicts, marks, strict=True)
     found |= _in_short(in_short([(verdict, mark) for verdict, mark in marked if verdict in shipped], titles, planned))
