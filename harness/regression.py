@@ -46,6 +46,9 @@ def _judge(comparison: Comparison, record: Record, expected: Record | None) -> F
     band = f"error {comparison.error:.4f}, band {low:.4f} to {high:.4f} from {comparison.seeds} seeds"
     if record.specification != expected.specification:
         return Finding(f"FAIL {comparison.cell}: is declared otherwise than the committed cell; {band}", False)
+    data = ("corpus", "vocabulary", "seeds")
+    if other := [part for part in data if getattr(record.inputs, part) != getattr(expected.inputs, part)]:
+        return Finding(f"FAIL {comparison.cell}: not the {' and '.join(other)} of the committed cell; {band}", False)
     stages = {
         "classifier": (record.result.rates, expected.result.rates),
         "language model": (record.inputs.language_model_rates, expected.inputs.language_model_rates),

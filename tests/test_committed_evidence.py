@@ -57,6 +57,15 @@ def test_committed_records_were_made_by_committed_code_from_the_declared_cells(c
         assert record.specification == declared[record.cell]
 
 
+def test_all_records_of_a_data_set_and_size_of_vocabulary_are_of_the_same_tokens(committed: tuple[Record, ...]) -> None:
+    found: dict[tuple[object, ...], set[tuple[str, str]]] = {}
+    for record in committed:
+        dataset, size = record.specification.dataset, record.specification.recipe.size
+        kind = (replace(dataset, name="", title="", labels=None), size.max_vocabulary, size.min_frequency)
+        found.setdefault(kind, set()).add((record.inputs.corpus, record.inputs.vocabulary))
+    assert {len(digests) for digests in found.values()} == {1}
+
+
 def test_every_committed_file_is_what_its_records_are_written_as(committed: tuple[Record, ...]) -> None:
     again = evidence.load_again(ROOT / "results")
     sets = {ROOT / "results": committed} | {ROOT / "results" / evidence.AGAIN / name: again[name] for name in again}

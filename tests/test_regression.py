@@ -67,6 +67,20 @@ def test_other_rates_fail_even_where_the_error_is_the_same(broken: RealisedRates
     assert "the classifier's optimizer used other rates (peaks" in finding.line
 
 
+@pytest.mark.parametrize("part", ["corpus", "vocabulary"])
+def test_other_texts_or_tokens_fail_even_where_the_error_is_the_same(part: str) -> None:
+    fresh = a_canary(0, 0.20)
+    finding = judged(replace(fresh, inputs=replace(fresh.inputs, **{part: "f" * 64})))  # type: ignore[arg-type]
+    assert not finding.passed
+    assert f": not the {part} of the committed cell; error 0.2000" in finding.line
+
+
+def test_other_seeds_fail_even_where_the_error_is_the_same() -> None:
+    fresh = a_canary(0, 0.20)
+    seeds = {name: seed + 1 for name, seed in fresh.inputs.seeds.items()}
+    assert ": not the seeds of the" in judged(replace(fresh, inputs=replace(fresh.inputs, seeds=seeds))).line
+
+
 def test_a_flattened_trace_under_the_committed_peaks_fails() -> None:
     flattened = replace(rates(), trace=(rates().trace[0], (1.0, *[0.004] * 5)))
     assert not judged(a_canary(0, 0.20, flattened)).passed

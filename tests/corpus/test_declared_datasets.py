@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import evidence, options
 from harness.corpus import splits
 from harness.corpus.encoding import encode
 from harness.corpus.load import load
@@ -52,6 +53,19 @@ def test_the_declared_digest_and_splits_hold(name: str, tmp_path: Path) -> None:
     assert len(parts.validation) == dataset.validation
     assert len(parts.train) >= (dataset.labels or 1)
     assert {label for _, label in parts.train} == set(dataset.classes)
+
+
+@pytest.mark.parametrize("name", ["rt-1k", "trec6", "ag-1k"])
+def test_texts_parts_and_tokens_are_those_of_the_committed_records(name: str, tmp_path: Path) -> None:
+    dataset = DATASETS[name]
+    loaded(dataset, tmp_path)
+    folder = os.environ.get("DFT_DATA")
+    committed = evidence.load(options.RESULTS)
+    record = next(
+        one for one in committed if (one.specification.dataset.name, one.specification.recipe.name) == (name, "mini")
+    )
+    found = encode(dataset, record.specification.recipe.size, Sources(tmp_path, Path(folder) if folder else None))
+    assert (found.digest, found.vocabulary_digest) == (record.inputs.corpus, record.inputs.vocabulary)
 
 
 def test_texts_shared_by_training_and_test_are_those_known_of_ag_news(tmp_path: Path) -> None:

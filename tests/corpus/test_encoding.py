@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from harness.corpus import encoding
 from harness.corpus.encoding import encode, summary
+from harness.corpus.formats import AG_NEWS_CLASSES
 from harness.corpus.kept_arrays import arrays_digest, pack, unpack
 from harness.corpus.load import load
 from harness.corpus.splits import split
@@ -97,11 +99,34 @@ def test_the_cache_gives_the_same_corpus_without_tokenising(
         assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("change", [{"validation": 11}, {"test": 4}, {"language_model_documents": 30}])
-def test_another_split_or_size_is_another_cached_file(small_corpus: SmallCorpus, change: dict[str, int]) -> None:
-    one = encode(small_corpus.dataset, SIZE, small_corpus.sources)
-    other = encode(replace(small_corpus.dataset, **change), SIZE, small_corpus.sources)
-    assert one.digest != other.digest
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"validation": 11},
+        {"test": 4},
+        {"language_model_documents": 30},
+        {"training_documents": 20},
+        {"classes": AG_NEWS_CLASSES[::-1]},
+        {"digest": "0" * 64},
+        {"max_vocabulary": 20},
+        {"min_frequency": 4},
+    ],
+)
+def test_another_split_class_text_or_size_is_another_cached_file(
+    small_corpus: SmallCorpus, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode(small_corpus.dataset, SIZE, small_corpus.sources)
+    of_size = {name: change[name] for name in ("max_vocabulary", "min_frequency") if name in change}
+    dataset = small_corpus.dataset if of_size else replace(small_corpus.dataset, **change)
+    monkeypatch.setattr(encoding, "load", lambda *_: load(small_corpus.dataset, small_corpus.sources))
+    encode(dataset, replace(SIZE, **of_size), small_corpus.sources)
+    assert len(token_files(small_corpus)) == 2
+
+
+def test_another_tokenizer_is_another_cached_file(small_corpus: SmallCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode(small_corpus.dataset, SIZE, small_corpus.sources)
+    monkeypatch.setattr(encoding, "tokenizer_version", lambda: "another")
+    encode(small_corpus.dataset, SIZE, small_corpus.sources)
     assert len(token_files(small_corpus)) == 2
 
 

@@ -53,6 +53,11 @@ def test_even_classes_are_drawn_evenly_and_seeds_differ() -> None:
     assert not np.array_equal(subsets[0], subsets[2])
 
 
+def test_a_seed_draws_these_labels_whatever_the_version_of_numpy() -> None:
+    drawn = label_subset(np.repeat([0, 1, 2], [60, 30, 10]), 20, 2312340317)
+    assert drawn.tolist() == [2, 3, 12, 23, 26, 29, 32, 35, 37, 46, 49, 59, 63, 66, 75, 78, 82, 88, 94, 97]
+
+
 def test_no_budget_means_all_labels() -> None:
     assert label_subset(np.array([1, 0, 1]), None, 0).tolist() == [0, 1, 2]
 
