@@ -30,9 +30,9 @@ def familiarity(recipe: Recipe, texts: Sequence[str], models: Path) -> tuple[str
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read ({error}); restore it from the repository") from error
     share = known_share(texts[:SAMPLE], vocabulary)
-    lines = [f"{100 * share:.0f} % of their words and signs are known to the language model {recipe.general.name}"]
+    lines = [f"{100 * share:.0f} % of the texts' words and signs are known to the language model {recipe.general.name}"]
     if share < LITTLE:
-        lines.append("it reads English: of texts that it hardly knows the answer is about nearly random weights")
+        lines.append("it has read English: on texts that it hardly knows, the answer is about nearly random weights")
     return tuple(lines)
 
 

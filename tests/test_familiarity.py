@@ -30,11 +30,11 @@ def test_every_word_and_sign_counts_as_often_as_it_stands_there_and_special_toke
 def test_little_that_is_known_is_warned_of(tmp_path: Path) -> None:
     folder = models(tmp_path, "the", "cat", "saw", ".")
     assert familiarity(READS, ["The cat saw the cat."], folder) == (
-        "100 % of their words and signs are known to the language model small",
+        "100 % of the texts' words and signs are known to the language model small",
     )
     share, warning = familiarity(READS, ["The dog saw a cat."], folder)
     assert share.startswith("67 % ")
-    assert warning.startswith("it reads English: ")
+    assert warning.startswith("it has read English: ")
 
 
 def test_a_recipe_without_a_shipped_model_has_nothing_to_say_and_a_missing_vocabulary_is_named(tmp_path: Path) -> None:

@@ -34,9 +34,8 @@ class Grid:
 
     def chosen(self, repetitions: tuple[int, ...]) -> int:
         """Index of the rate with the lowest mean validation error over ``repetitions`` (indices); ties: the lower."""
-        return int(
-            np.argmin(np.round(self.validation[list(repetitions)].sum(axis=0), 9))
-        )  # as harness.claims.comparable
+        errors = self.validation[list(repetitions)].sum(axis=0)
+        return int(np.argmin(np.round(errors, 9)))  # ties are ties, as in harness.claims.comparable
 
 
 @dataclass(frozen=True)
