@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.corpus.texts import CorpusError
 from harness.corpus.tokens import tokenise
 from harness.corpus.vocabulary import SPECIAL_TOKENS
 from harness.specification import Recipe, ShippedModel
-from harness.weights import WeightsError
 
 SAMPLE = 300  # texts
 LITTLE = 0.8  # of the study's own data sets, in English, it knows 0.93 and more
@@ -20,7 +20,7 @@ def familiarity(recipe: Recipe, texts: Sequence[str], models: Path) -> tuple[str
     """Say in lines how many tokens of the first ``texts`` a recipe's shipped model knows; nothing where it has none.
 
     Raises:
-        WeightsError: when the vocabulary in the folder ``models`` is missing or damaged.
+        CorpusError: when the vocabulary in the folder ``models`` is missing or damaged.
     """
     if not isinstance(recipe.general, ShippedModel):
         return ()
@@ -28,7 +28,7 @@ def familiarity(recipe: Recipe, texts: Sequence[str], models: Path) -> tuple[str
     try:
         vocabulary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: cannot be read ({error}); restore it from the repository") from error
+        raise CorpusError(f"{path}: cannot be read ({error}); restore it from the repository") from error
     share = known_share(texts[:SAMPLE], vocabulary)
     lines = [f"{100 * share:.0f} % of the texts' words and signs are known to the language model {recipe.general.name}"]
     if share < LITTLE:

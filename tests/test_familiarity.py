@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tiny_study import RECIPE
 
+from harness.corpus.texts import CorpusError
 from harness.familiarity import familiarity, known_share
 from harness.specification import ShippedModel
-from harness.weights import WeightsError
 
 READS = replace(RECIPE, general=ShippedModel("small", "0" * 64))
 
@@ -39,5 +39,5 @@ def test_little_that_is_known_is_warned_of(tmp_path: Path) -> None:
 
 def test_a_recipe_without_a_shipped_model_has_nothing_to_say_and_a_missing_vocabulary_is_named(tmp_path: Path) -> None:
     assert familiarity(RECIPE, ["The cat"], tmp_path) == ()
-    with pytest.raises(WeightsError, match=r"small\.vocabulary\.json: cannot be read"):
+    with pytest.raises(CorpusError, match=r"small\.vocabulary\.json: cannot be read"):
         familiarity(READS, ["The cat"], tmp_path)

@@ -210,7 +210,7 @@ def test_a_later_report_replaces_the_figures_of_an_earlier_one(tmp_path):
 
 def test_a_folder_that_holds_something_else_is_not_written_to(tmp_path):
     (tmp_path / "index.html").write_text("my own page")
-    with pytest.raises(FileExistsError, match="not a report; choose"):
+    with pytest.raises(FileExistsError, match="not a report; name an empty or a new folder with --output"):
         render(INPUTS, tmp_path)
     assert files(tmp_path) == {"index.html": b"my own page"}
 
