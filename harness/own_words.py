@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from harness.claims import Verdict
+from harness.claims import Verdict, comparable
 from harness.corpus.splits import TRAIN_CONTRADICTED, TRAIN_IN_TEST, TRAIN_REPEATED, Splits
 from harness.corpus.texts import CorpusError, RawTexts, normalise
 from harness.language_model_evidence import trained_stages
@@ -62,7 +62,7 @@ def one_answer(parts: Splits) -> tuple[str, float]:
 
 
 def _repeats(parts: Splits) -> Iterable[str]:
-    """Test texts that count several times, or that training has in other words' case or signs."""
+    """Say how many test texts count several times, and how many training has too but for case or signs."""
     different = {normalise(text) for text, _ in parts.test}
     if again := len(parts.test) - len(different):
         yield f"{again:,} test texts repeat another one: each counts, and intervals take them for different ones"
@@ -102,7 +102,8 @@ def conclusion(inputs: ReportInputs, always: tuple[str, float]) -> tuple[str, ..
         for one in inputs.summaries
         if one.diverged
     ]
-    if all(one.test_error is None or one.test_error >= guess for one in inputs.summaries):
+    found = [one.test_error for one in inputs.summaries if one.test_error is not None]
+    if all(comparable(error) >= comparable(guess) for error in found):
         lines.append(f"no decay does better than answering {largest} always: what follows says nothing about decays")
     items, margin = inputs.records[0].result.test.items, inputs.protocol.margin
     lines += [line for verdict in inputs.verdicts for line in _told(verdict, items)]

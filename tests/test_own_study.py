@@ -162,6 +162,8 @@ def test_decays_that_learn_nothing_and_runs_that_diverge_are_told_of(study: Stud
     assert "answering who always: test error 50.00 %" in lines
     assert nothing in lines
     assert nothing not in conclusion(own_inputs(study, {1.0: [0.5, 0.5], 2.6: [0.4, 0.5]}), ALWAYS)
+    rare = own_inputs(study, {1.0: [0.04, 0.04], 2.6: [0.04, 0.04]})
+    assert nothing in conclusion(rare, ("who", 1 - 480 / 500))  # 0.04 but for rounding
     (first, *others) = useless.records
     last = replace(others[-1], result=replace(others[-1].result, outcome="diverged"))
     diverged = replace(useless, records=(first, *others[:-1], last))
