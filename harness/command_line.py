@@ -40,7 +40,7 @@ from harness.store import RecordExists, Store, StoreError
 from harness.study_definition import Study
 
 if TYPE_CHECKING:
-    from harness.report.page import ReportInputs
+    from harness.report.inputs import ReportInputs
     from harness.reproduction import Comparison
 
 EXPECTED = (

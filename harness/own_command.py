@@ -28,7 +28,7 @@ from harness.study_definition import Study
 from harness.workplace import Workplace
 
 if TYPE_CHECKING:
-    from harness.report.page import ReportInputs
+    from harness.report.inputs import ReportInputs
 
 ALL = "all"
 FEWEST_LABELS = 10

@@ -15,8 +15,8 @@ from harness.language_model_evidence import trained_stages
 from harness.specification import Cell, Dataset, Hardware
 
 if TYPE_CHECKING:
+    from harness.report.inputs import ReportInputs
     from harness.report.near_rates import NearRates
-    from harness.report.page import ReportInputs
     from harness.report.summaries import Summary
 
 MOST_CLASSES = 10  # told by name

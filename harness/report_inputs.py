@@ -10,7 +10,7 @@ from harness.campaign import MODELS
 from harness.coverage import coverage, gaps, plans
 from harness.plan import Plan
 from harness.record import Record
-from harness.report.page import ReportInputs
+from harness.report.inputs import ReportInputs
 from harness.report.pretraining import read_products
 from harness.reproduction import Comparison
 from harness.specification import cell_id

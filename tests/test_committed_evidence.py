@@ -15,7 +15,7 @@ from harness.claims import Family, chosen_rates
 from harness.record import Record
 from harness.report.again import paired_with_committed
 from harness.report.freshness import stale
-from harness.report.page import ReportInputs
+from harness.report.inputs import ReportInputs
 from harness.report.paper import GENERATED, PDF, WRITTEN, compile_paper
 from harness.report.readme import END, README
 from harness.report_inputs import report_inputs

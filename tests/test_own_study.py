@@ -19,7 +19,7 @@ from harness.corpus.splits import split
 from harness.corpus.texts import CorpusError, RawTexts, content_digest
 from harness.own_study import own_dataset, own_study
 from harness.own_words import conclusion, understood
-from harness.report.page import ReportInputs
+from harness.report.inputs import ReportInputs
 from harness.specification import Baseline
 from harness.study_definition import Study
 from study.__main__ import STUDY

@@ -44,9 +44,11 @@ def at_a_glance(judged: Sequence[Judged], titles: Mapping[str, str], planned: in
     caption = (
         "Differences in percentage points, of test error where the claim names nothing else, paired by seed. Where a "
         "lower value is claimed, a negative one is in its favour, with a 95 % BCa interval; where one that is the same "
-        "or not higher is claimed, the interval is a 90 % t interval; whether a claim failed is decided by a 95 % t "
-        "interval (over all contrasts), which is not shown. Of several contrasts that which speaks least for the claim "
-        "is told, with an interval that is not adjusted. "
+        "or not higher is claimed, the interval is a 90 % t interval. More than that decides, so that a verdict may be "
+        "open although the interval shown seems to decide it: to hold, a p value that is adjusted for all verdicts of "
+        "a question; to fail, a 95 % t interval over all contrasts, which is not shown, and, of a ranking, that the "
+        "implementation which ranks shows its own sign. Of several contrasts that which speaks least for the claim is "
+        "told, with an interval that is not adjusted. "
         f"{OLDER}: not all records are known to be younger than the claim as it is now. {VERDICT_NOTE} {ABSENT}: "
         "no verdict, records are missing, or both sides would be the same runs. Empty: not claimed."
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.baseline_evidence import BaselineRecord
+from harness.evidence import natural_key
 from harness.report.summaries import Summary
 from harness.report.tables import ABSENT, Column, Table, Value, bracketed, percent
 from harness.statistics import mean_interval
@@ -27,7 +28,8 @@ def baselines_table(records: Sequence[BaselineRecord]) -> Table:
         "validation error over the tuning repetitions, Student's t intervals over the final ones, whose labels differ "
         "unless all are used: then nothing does. † C lies on the edge of what was tried."
     )
-    return Table(caption, columns, tuple(map(_row, records)))
+    ordered = sorted(records, key=lambda record: natural_key(record.dataset.title.replace(",", "")))
+    return Table(caption, columns, tuple(map(_row, ordered)))
 
 
 def _row(record: BaselineRecord) -> tuple[str, ...]:

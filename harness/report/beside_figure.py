@@ -15,7 +15,7 @@ from harness.report.beside_published import Repeated
 
 HEADING = "Paper’s Table"
 LINEAR = 1.0  # the scale is linear to ±1 point, logarithmic beyond
-TICKS = (-10, -3, -1, -0.5, 0, 0.5, 1, 3, 10)
+TICKS = (-10, -1, 0, 1, 10)
 
 
 @figure_style()

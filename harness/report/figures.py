@@ -6,6 +6,7 @@ Each function takes records or summaries and returns a figure, or nothing where 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,11 +15,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from harness.record import Epoch, RealisedRates
 from harness.report.appearance import (
-    BLUE,
     LINES,
     MARKERS,
     SERIES,
-    VERMILION,
     decay_axis,
     error_bars,
     figure_style,
@@ -30,6 +29,7 @@ from harness.report.appearance import (
 from harness.report.marks import rate_marks
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, datasets_of, implementations_of
 
+LOWEST_RATE = 1e-6  # of the highest one: what is drawn of rates
 _OFFSET = 1.035  # shifts the implementations apart on the decay axis, so that their intervals do not overlap
 
 
@@ -81,7 +81,7 @@ def learning_curves(summaries: Sequence[Summary]) -> Figure | None:
 def realised_rates(examples: Mapping[str, RealisedRates]) -> Figure | None:
     """Draw the rates read from the optimizer, per layer group against step on a log axis: a panel per titled example.
 
-    A group that is frozen, at rate 0, is not drawn there.
+    A group that is frozen, at rate 0, is not drawn there, nor are rates below a millionth of the highest.
     """
     if not examples:
         return None
@@ -94,8 +94,10 @@ def realised_rates(examples: Mapping[str, RealisedRates]) -> Figure | None:
         axes.set_title(title)
     for axes in flat[len(examples) :]:
         axes.remove()
+    highest = max((rate for rates in examples.values() for _, *row in rates.trace for rate in row), default=0.0)
     for row in panels:
         row[0].set_ylabel("learning rate")
+        row[0].set_ylim(bottom=max(row[0].get_ylim()[0], LOWEST_RATE * highest))  # shared with the others of the row
     shared_legend(figure, panels, 5 if columns > 1 else 3, title="layer group, lowest first")
     return figure
 
@@ -104,7 +106,7 @@ def realised_rates(examples: Mapping[str, RealisedRates]) -> Figure | None:
 def displacement(summaries: Sequence[Summary]) -> Figure | None:
     """Draw the relative displacement of each layer group against decay for one dataset: a column per implementation.
 
-    Means over seeds, of ‖θ − θ₀‖ / ‖θ₀‖.
+    Means over seeds, of ‖θ − θ₀‖ / ‖θ₀‖; hollow where the base rate lies on the edge of its grid, or a tie chose it.
     """
     drawn = [summary for summary in summaries if any(record.result.displacement for record in summary.finals)]
     if not drawn:
@@ -117,7 +119,12 @@ def displacement(summaries: Sequence[Summary]) -> Figure | None:
         for index, group in enumerate(groups):
             moved = [_mean_displacement(summary, group) for summary in rows]
             decays = [summary.family.decay for summary in rows]
-            axes.plot(decays, moved, color=shade(index, len(groups)), marker=marker(index), label=group)
+            look: dict[str, Any] = {"color": shade(index, len(groups)), "marker": marker(index)}
+            axes.plot(decays, moved, label=group, **look)
+            doubtful = [place for place, summary in enumerate(rows) if rate_marks(summary)]
+            if doubtful:
+                hollow = ([values[place] for place in doubtful] for values in (decays, moved))
+                axes.plot(*hollow, linestyle="none", markerfacecolor="white", label="_hollow", **look)
         axes.set_yscale("log")
         low, high = axes.get_ylim()
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1000 else (1,), numticks=12))
@@ -179,10 +186,10 @@ def _curve(axes: Axes, summary: Summary, value: Callable[[Epoch], float | None])
         for epoch in record.result.epochs:
             found = value(epoch)
             if found is not None:
-                by_epoch.setdefault(epoch.epoch, []).append(found)
+                by_epoch.setdefault(epoch.epoch + 1, []).append(found)  # records count from 0
     epochs = sorted(by_epoch)
     uniform = summary.family.decay == UNIFORM
-    colour = VERMILION if uniform else BLUE
+    colour = SERIES[not uniform]
     means = [float(np.mean(by_epoch[epoch])) for epoch in epochs]
     low, high = ([bound(by_epoch[epoch]) for epoch in epochs] for bound in (min, max))
     axes.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
@@ -194,13 +201,15 @@ def _ladder_panel(axes: Axes, rates: RealisedRates, names: Sequence[str]) -> Non
     """Draw one trace; ``names`` are the groups of all panels, by which one looks the same in each."""
     trace = np.array(rates.trace, dtype=float)
     for index, group in enumerate(rates.groups):
-        place = names.index(group)
+        place, values = names.index(group), trace[:, 1 + index] if len(trace) else np.empty(0)
+        drawn = np.flatnonzero(values > 0)
         axes.plot(
             trace[:, 0] if len(trace) else [],
-            np.where(trace[:, 1 + index] > 0, trace[:, 1 + index], np.nan) if len(trace) else [],
+            np.where(values > 0, values, np.nan),
             color=shade(place, len(names)),
             marker=marker(place),
-            markevery=(2 * index, 2 * len(rates.groups)),  # apart, so that groups at the same rate can all be seen
+            # Apart, so that groups at the same rate can all be seen.
+            markevery=drawn[index % max(1, len(drawn)) :: len(rates.groups)].tolist(),
             markersize=3.5,
             label=group,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.report import paper, readme
-from harness.report.page import ReportInputs
+from harness.report.inputs import ReportInputs
 
 
 def stale(inputs: ReportInputs, folder: Path) -> tuple[str, ...]:

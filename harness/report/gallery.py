@@ -37,6 +37,12 @@ class Plate:
     recipe: str = ""
 
 
+def lead(plates: Sequence[Plate]) -> Plate | None:
+    """Pick the figure to show first: error against decay, of recipe ``compact`` where several have one."""
+    found = [plate for plate in plates if plate.figure is not None and plate.name.startswith("error-against-decay")]
+    return min(found, key=lambda plate: plate.recipe != "compact", default=None)
+
+
 def gallery(
     summaries: Sequence[Summary],
     protocol: Protocol,
@@ -215,9 +221,9 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
         Plate(
             "agreement",
             "Difference in test error between the implementations against their mean, a point for each final seed, "
-            "each at its own tuned base rate; data sets side by side in the order of the legend, each with a "
-            "horizontal scale of its own. Solid lines: mean; dashed: 95 % limits of agreement of single runs; the "
-            "legend has both after the decay. The band is the equivalence margin, which is about a mean.",
+            "each at its own tuned base rate; each data set with a horizontal scale of its own. Solid lines: mean; "
+            "dashed: 95 % limits of agreement of single runs; each ends in the marker of its decay, and the legend has "
+            "both numbers. The band is the equivalence margin, which is about a mean.",
             agreement(implementation_pairs(summaries), protocol.margin, titles),
             "an arm with final repetitions in both implementations",
         ),
@@ -225,7 +231,7 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
             "realised-rates",
             "Learning rates read back from the optimizer: one example cell for each way to fine-tune the classifier, "
             f"and one for each schedule of the language model's own fine-tuning.{cell} Frozen groups, at rate 0, are "
-            "not drawn.",
+            "not drawn, nor rates below a millionth of the highest.",
             figures.realised_rates(example_rates(examples)),
             "final repetitions with a trace of their rates",
         ),
@@ -239,7 +245,7 @@ def _tuning_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
         Plate(
             "tuning",
             f"{title}: validation error in percent over base rate and decay, arm {arm}, means over the tuning "
-            "repetitions. Lighter is lower; the frame marks the base rate that each decay chose.",
+            "repetitions. Lighter is lower, on a log scale; the frame marks the base rate that each decay chose.",
             tuning_heat_map(swept),
             needs.format("a"),
         ),
@@ -267,7 +273,8 @@ def _course_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
         Plate(
             "displacement",
             f"{title}: how far each layer group moved from where it started, ‖θ − θ₀‖ / ‖θ₀‖, against decay: "
-            "means over the final seeds.",
+            "means over the final seeds, each decay at its own tuned base rate, which differ. Hollow points: that rate "
+            "lies on the edge of the grid, or was chosen by a tie.",
             figures.displacement(swept),
             "final repetitions with displacements",
         ),

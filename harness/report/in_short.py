@@ -54,10 +54,10 @@ def in_words(found: InShort) -> str:
     higher = f" (in {found.higher} of them the interval, which is not adjusted, lies above 0)" if found.higher else ""
     missing = f"; runs are missing in {found.missing} more" if found.missing else ""
     return (
-        f"Discriminative (decay 2.6) against uniform rates, each tuned, in {found.compared} pairings of data set "
+        f"Discriminative (decay 2.6) against uniform rates, each tuned, in {found.compared} combinations of data set "
         f"({found.datasets} of them), implementation and unfreezing: a lower test error is shown in "
         f"{len(found.lower)}{lower}; at the base rates that tuning chose, one lower by {found.margins} points or more "
-        f"is ruled out in {found.failed}{higher}; the rest ({found.undecided}) is undecided{missing}."
+        f"is ruled out in {found.failed}{higher}; {found.undecided} left undecided{missing}."
     )
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from harness.claims import without_labels
 from harness.report.appearance import LINES, SERIES, error_bars, figure_style, marker, panels_in_rows, shared_legend
-from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, line_name
 from harness.specification import Dataset, Implementation
 
 ALL = math.inf  # labels
@@ -95,7 +95,7 @@ def _curve(axes: Axes, points: Sequence[tuple[float, Summary]], index: int) -> N
             "color": SERIES[index % len(SERIES)],
             "marker": marker(index),
             "linestyle": LINES[index % len(LINES)],
-            "label": _name(rows[0][1]),
+            "label": line_name(rows[0][1].family),
         },
     )
 
@@ -110,11 +110,6 @@ def _label_axis(axes: Axes, places: Mapping[float, float]) -> None:
 
 def _line(summary: Summary) -> tuple[str, float]:
     return summary.family.arm, summary.family.decay
-
-
-def _name(summary: Summary) -> str:
-    arm, decay = _line(summary)
-    return f"{arm}, uniform" if decay == UNIFORM else f"{arm}, decay {decay:g}"
 
 
 def _shared_title(points: Sequence[tuple[float, Summary]], titles: Mapping[str, str]) -> str:

@@ -20,10 +20,10 @@ from harness.report.again_contrasts import contrast_again_numbers
 from harness.report.at_a_glance import collections_of
 from harness.report.baselines import baseline_numbers
 from harness.report.beside_published import Kept, Repeated
+from harness.report.inputs import ReportInputs
 from harness.report.language_models import language_model_numbers
 from harness.report.listings import commit_text
 from harness.report.near_rates import near_rate_numbers
-from harness.report.page import ReportInputs
 from harness.report.pretraining import pretraining_numbers
 from harness.report.same_rates import same_rates_table
 from harness.report.summaries import Summary, without_shipped_model

@@ -7,33 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.baseline_evidence import BaselineRecord
-from harness.claim_history import Ages, History, ages
-from harness.claims import Claim, Family, Protocol, Verdict
-from harness.coverage import Coverage, Gap
-from harness.evidence import Place
-from harness.language_model_evidence import LanguageModelRecord
-from harness.published import Published
-from harness.record import Record
-from harness.report.again import Repeat, again_table, paired_with_committed, repeated_cells
-from harness.report.again_contrasts import ContrastAgain, contrasts_again, contrasts_again_table
-from harness.report.appearance import svg_bytes
-from harness.report.at_a_glance import Judged, apart, at_a_glance
+from harness.report.again import again_table, repeated_cells
+from harness.report.again_contrasts import contrasts_again_table
+from harness.report.at_a_glance import apart, at_a_glance
 from harness.report.baselines import baselines_table
-from harness.report.beside_published import Repeated, contrasts_table, published_table, repeat_contrasts
+from harness.report.beside_published import contrasts_table, published_table
 from harness.report.bitmaps import bitmaps
 from harness.report.comma_separated import to_csv
-from harness.report.gallery import Plate, gallery
+from harness.report.gallery import lead
 from harness.report.in_short import in_short, in_words
+from harness.report.inputs import ReportInputs
 from harness.report.language_model_decays import language_model_decay_groups, language_model_decays_table
-from harness.report.language_models import Group, Like, language_model_groups, language_models_table
+from harness.report.language_models import language_models_table
 from harness.report.listings import (
     cells_table,
     claims_table,
@@ -45,137 +35,22 @@ from harness.report.listings import (
     resolution_note,
     verdicts_table,
 )
-from harness.report.marks import marked_families, verdict_marks
-from harness.report.near_rates import NearRates, near_rates, near_rates_table
+from harness.report.names import names_table
+from harness.report.near_rates import near_rates_table
 from harness.report.origins import address, commands, family_commands
-from harness.report.pretraining import Product, Start, pretraining_table, starts, tokens_table
+from harness.report.pretraining import pretraining_table, tokens_table
+from harness.report.rates_text import NEAR_HEAD, NEAR_REST, TUNED_REST, near_told, tuned_told
 from harness.report.robustness import areas_table
 from harness.report.same_rates import same_rates_table
-from harness.report.summaries import Summary, summarise, without_shipped_model
+from harness.report.summaries import without_shipped_model
 from harness.report.tables import Table, errors_table, to_latex, to_markdown
-from harness.report.tuning_budget import Choices, Grid, grids, tuning_budget_table, tuning_choices
+from harness.report.tuning_budget import tuning_budget_table
 from harness.report.variance import spreads, variance_table
-from harness.reproduction import Comparison
-from harness.sides import by_family, records_read
-from harness.verdicts import evaluate
 
 MARK = '<meta name="generator" content="harness.report">'
+CONTENTS = "<!-- contents -->"
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
-
-
-@dataclass(frozen=True)
-class ReportInputs:
-    """All that a report is made from; ``titles`` maps dataset names.
-
-    By cell, ``places`` says where records are, and ``profiles`` which profile's plan has the cell. ``again`` has sets
-    of records of the same cells, measured in another precision or elsewhere. ``products`` are the general language
-    models, by digest, and ``unshipped`` those that have to be trained first, by name; ``language_models`` what became
-    of them on the data sets' texts; ``headlines`` names the claims that the README tells of. What follows from all this
-    is found once, when it is first asked for; a figure is laid out when it is first saved, and not changed after that.
-    """
-
-    records: tuple[Record, ...]
-    comparison: tuple[Comparison, ...]
-    claims: tuple[Claim, ...]
-    protocol: Protocol
-    titles: Mapping[str, str]
-    baselines: tuple[BaselineRecord, ...] = ()
-    published: Published = field(default_factory=Published)
-    places: Mapping[str, Place] = field(default_factory=dict)
-    profiles: Mapping[str, str] = field(default_factory=dict)
-    coverage: tuple[Coverage, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    again: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
-    history: History = field(default_factory=History)
-    products: Mapping[str, Product] = field(default_factory=dict)
-    unshipped: frozenset[str] = frozenset()
-    language_models: tuple[LanguageModelRecord, ...] = ()
-    title: str = "Discriminative fine-tuning: a reproducibility study"
-    headlines: frozenset[str] = frozenset()
-
-    @cached_property
-    def summaries(self) -> tuple[Summary, ...]:
-        """What the records of each family say together."""
-        return summarise(self.records, self.protocol)
-
-    @cached_property
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """What becomes of the claims."""
-        return evaluate(self.claims, self.records, self.protocol)
-
-    @cached_property
-    def read(self) -> tuple[tuple[Record, ...], ...]:
-        """The records that each verdict reads."""
-        records = by_family(self.records)
-        return tuple(records_read(verdict, records, self.protocol) for verdict in self.verdicts)
-
-    @cached_property
-    def ages(self) -> tuple[Ages, ...]:
-        """The ages of the records of each verdict."""
-        pairs = zip(self.verdicts, self.read, strict=True)
-        return tuple(ages(verdict.claim, records, self.history) for verdict, records in pairs)
-
-    @cached_property
-    def marks(self) -> tuple[str, ...]:
-        """The marks of each verdict."""
-        marked = marked_families(self.summaries)
-        pairs = zip(self.verdicts, self.read, strict=True)
-        return tuple(verdict_marks(verdict, marked, records) for verdict, records in pairs)
-
-    @cached_property
-    def judged(self) -> tuple[Judged, ...]:
-        """The verdicts with the ages of their records and their marks."""
-        return tuple(zip(self.verdicts, self.ages, self.marks, strict=True))
-
-    @cached_property
-    def near_rates(self) -> tuple[NearRates, ...]:
-        """What decay 2.6 changes at other rates that did nearly as well on validation data."""
-        return near_rates(self.summaries, self.records, self.protocol)
-
-    @cached_property
-    def grids(self) -> dict[Family, Grid]:
-        """The errors of the families that all repetitions ran at every base rate."""
-        return grids(self.records, self.protocol)
-
-    @cached_property
-    def choices(self) -> tuple[Choices, ...]:
-        """What other tuning repetitions would have found."""
-        return tuning_choices(self.grids)
-
-    @cached_property
-    def starts(self) -> tuple[Start, ...]:
-        """What was fine-tuned from each general language model."""
-        return starts(self.summaries, self.products)
-
-    @cached_property
-    def language_model_groups(self) -> Mapping[Like, Group]:
-        """The language models that records start from."""
-        return language_model_groups(self.records, self.language_models)
-
-    @cached_property
-    def contrasts(self) -> tuple[Repeated, ...]:
-        """The published contrasts with ours beside them."""
-        return repeat_contrasts(self.published, self.summaries)
-
-    @cached_property
-    def repeats(self) -> tuple[Repeat, ...]:
-        """The cells that were measured again, with their committed records."""
-        return paired_with_committed(self.again, self.records)
-
-    @cached_property
-    def contrasts_again(self) -> tuple[ContrastAgain, ...]:
-        """What decay 2.6 changes where its cells and those of decay 1 were measured again."""
-        return contrasts_again(self.repeats, self.protocol)
-
-    @cached_property
-    def plates(self) -> tuple[Plate, ...]:
-        """All figures, those that the records cannot fill too."""
-        return gallery(self.summaries, self.protocol, self.titles, self.contrasts, self.starts, self.grids)
-
-    @cached_property
-    def drawings(self) -> dict[str, bytes]:
-        """The figures that there are, by name, as SVG."""
-        return {plate.name: svg_bytes(plate.figure) for plate in self.plates if plate.figure is not None}
 
 
 def render(inputs: ReportInputs, output: Path) -> Path:
@@ -230,7 +105,11 @@ def report_tables(inputs: ReportInputs) -> dict[str, Table]:
 
 def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str, object]) -> str:
     drawings, planned = inputs.drawings, len(inputs.protocol.final_repetitions)
-    first, _ = apart(inputs.judged, without_shipped_model(inputs.records))
+    own_text, first_plate = without_shipped_model(inputs.records), lead(inputs.plates)
+    first, _ = apart(inputs.judged, own_text)
+    plates = sorted(
+        (plate for plate in inputs.plates if plate.name in drawings), key=lambda one: one is not first_plate
+    )
     environment = Environment(
         loader=PackageLoader("harness.report", "."),
         autoescape=True,
@@ -238,16 +117,19 @@ def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.jinja").render(
+    page = environment.get_template("page.html.jinja").render(
         mark=Markup(MARK),  # a constant of this module
         inputs=inputs,
         tables=tables,
         short=in_words(in_short(((verdict, marks) for verdict, _, marks in first), inputs.titles, planned)),
         note=resolution_note(inputs.verdicts, inputs.protocol),
         reproduction=reproduction_table(inputs.comparison),
-        plates=[
-            (plate, inline_svg(drawings[plate.name], plate.name)) for plate in inputs.plates if plate.name in drawings
-        ],
+        near=near_told(inputs.near_rates, own_text, inputs.titles),
+        tuned=tuned_told(inputs.summaries, own_text, inputs.titles),
+        rates_words={"near": NEAR_HEAD, "near_rest": NEAR_REST, "tuned_rest": TUNED_REST},
+        names=names_table(inputs.records),
+        plates=[(plate, inline_svg(drawings[plate.name], plate.name)) for plate in plates],
+        early=1 if first_plate else 0,
         left_out=[plate for plate in inputs.plates if plate.name not in drawings],
         environments=environments_table(inputs.records),
         datasets=datasets_table(inputs.records),
@@ -256,6 +138,13 @@ def _page(inputs: ReportInputs, tables: Mapping[str, Table], cells: Mapping[str,
         on_edge=[summary for summary in inputs.summaries if summary.on_edge],
         **cells,
     )
+    return page.replace(CONTENTS, _contents(page))
+
+
+def _contents(page: str) -> str:
+    """List the headings of a page, each of which has an id, as links to them."""
+    links = (f'<li><a href="#{name}">{text}</a></li>' for name, text in _HEADING.findall(page))
+    return "\n".join(('<nav aria-label="Contents"><ul>', *links, "</ul></nav>"))
 
 
 def _cells(inputs: ReportInputs, output: Path) -> dict[str, object]:

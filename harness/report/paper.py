@@ -17,9 +17,10 @@ from harness.report.appearance import COLUMN_WIDTH
 from harness.report.comma_separated import to_csv
 from harness.report.every_cell import crossed_table, finals_table, tuning_table
 from harness.report.faults import PaperError
+from harness.report.inputs import ReportInputs
 from harness.report.listings import datasets_table
 from harness.report.numbers import numbers, to_json
-from harness.report.page import ReportInputs, report_tables
+from harness.report.page import report_tables
 from harness.report.tables import ABSENT, to_latex, to_markdown, to_neutral
 
 SOURCE, NUMBERS, PDF = "paper.typ", "numbers.json", "paper.pdf"

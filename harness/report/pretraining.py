@@ -24,7 +24,7 @@ from harness.report.appearance import (
     shared_legend,
 )
 from harness.report.marks import NOTE
-from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, by_repetition
+from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, by_repetition, line_name
 from harness.report.tables import (
     ABSENT,
     Column,
@@ -187,15 +187,15 @@ def error_against_tokens(found: Iterable[Start], titles: Mapping[str, str]) -> F
 def _curve(axes: Axes, rows: Sequence[Start]) -> None:
     tokens = [row.product.tokens / 1e6 for row in rows]
     errors = [(row.summary.test_error or 0.0, row.summary.interval) for row in rows]
-    line = {"color": BLUE, "marker": MARKERS[0], "linestyle": LINES[0], "label": "full ULMFiT"}
+    line = {"color": BLUE, "marker": MARKERS[0], "linestyle": LINES[0], "label": line_name(rows[0].summary.family)}
     error_bars(axes, tokens, errors, line)
     scratch = rows[0].scratch
     if scratch is not None and scratch.test_error is not None:
-        axes.axhline(100 * scratch.test_error, color=VERMILION, linestyle=LINES[1], label="from scratch")
+        axes.axhline(100 * scratch.test_error, color=VERMILION, linestyle=LINES[1], label=line_name(scratch.family))
         if scratch.interval is not None:
             axes.axhspan(*(100 * bound for bound in scratch.interval), color=VERMILION, alpha=0.15, linewidth=0)
     axes.set_xscale("log")
-    axes.set_xticks(tokens, [f"{count:.3g}" for count in tokens])
+    axes.set_xticks(tokens, [f"{count:.1f}" for count in tokens])
     axes.minorticks_off()
     axes.set_xlabel("tokens of pre-training, millions")
 

@@ -10,18 +10,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.claims import Family
 from harness.report.at_a_glance import apart, at_a_glance
 from harness.report.faults import ReadmeError
+from harness.report.gallery import lead
 from harness.report.in_short import in_short, in_words
-from harness.report.near_rates import NearRates
-from harness.report.page import ReportInputs
-from harness.report.summaries import DISCRIMINATIVE, UNIFORM, find, swept_arm, without_shipped_model
-from harness.report.tables import Table, points, rate_text, to_markdown
+from harness.report.inputs import ReportInputs
+from harness.report.rates_text import NEAR_HEAD, NEAR_REST, TUNED_REST, near_told, tuned_told
+from harness.report.summaries import without_shipped_model
+from harness.report.tables import Table, to_markdown
 
 README = "README.md"
 START, END = "<!-- verdicts -->", "<!-- end of verdicts -->"
-FIGURE, RECIPE = "figures/error-against-decay", "compact"  # what is shown, and of which recipe where there are several
 _OUTCOME = re.compile("(held|failed|undecided)(?=\N{NO-BREAK SPACE})")
 
 
@@ -71,7 +70,7 @@ def generated_part(inputs: ReportInputs, files: Iterable[str], paper: str) -> st
         _the_rest(inputs, paper),
         _near(inputs, paper),
         _tuned(inputs),
-        _image(files, paper),
+        _image(inputs, files, paper),
     )
     return "\n\n".join(filter(None, blocks))
 
@@ -98,51 +97,28 @@ def _link(paper: str, table: str) -> str:
 
 def _near(inputs: ReportInputs, paper: str) -> str:
     """Tell what the main contrast is at other base rates, where it was run at some."""
-    own_text = without_shipped_model(inputs.records)
-    shipped = [one for one in inputs.near_rates if one.family.recipe not in own_text]
-    found = [one for one in shipped if len(one.differences) > 1]
-    lines = [
-        f"- {_place(one.family, inputs)}: {points(min(one.differences.values()))} to "
-        f"{points(max(one.differences.values()))} points, lower at {one.lower} of {_pairs(one)}; "
-        f"{points(one.own)}{one.marks} at the chosen one"
-        for one in found
-    ]
+    told = near_told(inputs.near_rates, without_shipped_model(inputs.records), inputs.titles)
     head = (
-        "**What the choice of base rates is worth.** A verdict is about the rates that tuning chose. At pairs of rates "
-        f"that did nearly as well on validation data ({_link(paper, 'near-rates')}) decay 2.6 changes the test error by"
+        f"**What the choice of base rates is worth.** {NEAR_HEAD} ({_link(paper, 'near-rates')}) decay 2.6 changes the "
+        "test error by"
     )
-    if not lines:
+    if not told.lines:
         return ""
-    rest = "\n\nElsewhere only the chosen pair was run." if len(found) < len(shipped) else ""
-    return "\n".join((head, "", *lines)) + rest
-
-
-def _pairs(one: NearRates) -> str:
-    """Count the pairs of near rates that were run, and all where these are more."""
-    run, pairs = len(one.differences), len(one.uniform) * len(one.discriminative)
-    return f"{run} pairs" if run == pairs else f"{run} pairs that were run, of {pairs}"
+    rest = f"\n\n{NEAR_REST}" if told.only_chosen else ""
+    return "\n".join((head, "", *(f"- {line}" for line in told.lines))) + rest
 
 
 def _tuned(inputs: ReportInputs) -> str:
     """Tell the tuned base rates of the main contrast, from a shipped model."""
-    own_text, arm = without_shipped_model(inputs.records), swept_arm(inputs.summaries)
-    chosen = []
-    for summary in inputs.summaries:
-        family, uniform = summary.family, find(inputs.summaries, replace(summary.family, decay=UNIFORM))
-        swept = family.arm == arm and family.recipe not in own_text and len(summary.tried) > 1
-        if swept and family.decay == DISCRIMINATIVE and uniform is not None and uniform.rate and summary.rate:
-            chosen.append(f"- {_place(family, inputs)}: {rate_text(uniform)} and {rate_text(summary)}")
-    head = "**Tuned base rates, uniform and at decay 2.6.** Tune the rate again when you change the decay."
-    return "\n".join((head, "", *chosen)) if chosen else ""
+    lines = tuned_told(inputs.summaries, without_shipped_model(inputs.records), inputs.titles)
+    head = f"**Tuned base rates, uniform and at decay 2.6.** {TUNED_REST}"
+    return "\n".join((head, "", *(f"- {line}" for line in lines))) if lines else ""
 
 
-def _place(family: Family, inputs: ReportInputs) -> str:
-    return f"{inputs.titles.get(family.dataset, family.dataset)} ({family.recipe}, {family.implementation})"
-
-
-def _image(files: Iterable[str], paper: str) -> str:
-    shown = sorted(name for name in files if name.startswith(FIGURE) and name.endswith(".svg"))
-    if not shown:
+def _image(inputs: ReportInputs, files: Iterable[str], paper: str) -> str:
+    """Show the first figure, where it is among the ``files``, with its caption below."""
+    plate = lead(inputs.plates)
+    path = f"figures/{plate.name}.svg" if plate else ""
+    if plate is None or path not in files:
         return ""
-    chosen = f"{FIGURE}-{RECIPE}.svg" if f"{FIGURE}-{RECIPE}.svg" in shown else shown[0]
-    return f"![Test error against decay, means with 95 % intervals]({paper}/{chosen})"
+    return f"![Test error against decay, means with 95 % intervals]({paper}/{path})\n\n{plate.caption}"

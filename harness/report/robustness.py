@@ -51,7 +51,7 @@ def areas_table(summaries: Sequence[Summary], titles: Mapping[str, str]) -> Tabl
         "Sensitivity to the base rate: the area under mean validation error against the log of the base rate, divided "
         "by the range, over the tuning repetitions and the rates that all decays of an arm have in common. It is low "
         "where many rates work, and depends on the range: rates that work outside of it do not count. Differences to "
-        "decay 1 are in percentage points."
+        "decay 1 are in percentage points. Verdicts about areas are of the final repetitions, at every rate, instead."
     )
     return Table(caption, columns, tuple(_row(area, titles, several_recipes) for area in found))
 

@@ -50,6 +50,11 @@ class Summary:
     cells: int
 
 
+def line_name(family: Family) -> str:
+    """Name a family among those of one data set, recipe and implementation: its arm, and uniform or its decay."""
+    return f"{family.arm}, uniform" if family.decay == UNIFORM else f"{family.arm}, decay {family.decay:g}"
+
+
 def without_shipped_model(records: Iterable[Record]) -> frozenset[str]:
     """The recipes in ``records`` that start from no shipped language model, by name."""
     recipes = (record.specification.recipe for record in records)

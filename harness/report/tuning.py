@@ -11,13 +11,23 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from harness.report.appearance import BLACK, figure_style, marker, new_figure, rate_axis, shade, shared_legend
+from harness.report.appearance import (
+    BLACK,
+    error_axis,
+    figure_style,
+    marker,
+    new_figure,
+    rate_axis,
+    shade,
+    shared_legend,
+)
 from harness.report.summaries import UNIFORM, Summary, implementations_of
 
+_SMALLEST = 0.01  # percent; no colour on a logarithmic scale is lower
 _LIGHT = 0.45  # a background lighter than this bears black numbers
 
 
@@ -31,8 +41,9 @@ def tuning_heat_map(summaries: Sequence[Summary]) -> Figure | None:
     if not drawn:
         return None
     decays, rates = _decays(drawn), _rates(drawn)
-    errors = [100 * error for summary in drawn for error in summary.tuning]
-    scale = Normalize(min(errors), max(errors))
+    errors = [max(100 * error, _SMALLEST) for summary in drawn for error in summary.tuning]
+    highest = max(*errors, 1.001 * min(errors))  # of a single error, or equal ones, too there is a scale
+    scale = LogNorm(min(errors), highest, clip=True)  # else a few large errors leave one colour for the others
     figure, panels = new_figure(1, len(implementations_of(drawn)), 0.85 + 0.24 * len(decays), sharey=True)
     for axes, implementation in zip(panels[0], implementations_of(drawn), strict=True):
         rows = [summary for summary in drawn if summary.family.implementation == implementation]
@@ -47,6 +58,7 @@ def tuning_heat_map(summaries: Sequence[Summary]) -> Figure | None:
 def sensitivity(summaries: Sequence[Summary]) -> Figure | None:
     """Draw the mean validation error against the base rate, a line per decay; a ring marks the rate that was chosen.
 
+    Errors are on a log axis, else the largest ones press together those that a choice is between.
     Uniform is dashed. There is nothing to draw where no decay was tried with two base rates.
     """
     drawn = [summary for summary in summaries if len(summary.tried) > 1]
@@ -60,13 +72,16 @@ def sensitivity(summaries: Sequence[Summary]) -> Figure | None:
             _sensitivity_line(axes, summary, decays)
         rate_axis(axes, _rates(rows))
         axes.set_title(implementation)
+    errors = [100 * error for summary in drawn for error in summary.tuning]
+    if min(errors) > 0:
+        error_axis(panels[0][0], max(errors) / min(errors))
     panels[0][0].set_ylabel("validation error, %")
     shared_legend(figure, panels, 7 if len(implementations) > 1 else 4, title="decay (1 = uniform)")
     return figure
 
 
 def _heat_panel(
-    axes: Axes, summaries: Sequence[Summary], places: tuple[list[float], list[float]], scale: Normalize
+    axes: Axes, summaries: Sequence[Summary], places: tuple[list[float], list[float]], scale: LogNorm
 ) -> None:
     """Draw one implementation over (decays, base rates), the lowest decay at the bottom."""
     decays, rates = places

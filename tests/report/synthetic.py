@@ -119,7 +119,7 @@ def make_record(specification: Cell | None = None, error: float | None = None, s
 def diverged(record: Record) -> Record:
     """The same cell, with a run that diverged: chance error, no loss."""
     half = SplitMetrics(ITEMS, 0.5, 0.33, None, None)
-    epochs = (Epoch(1, None, None, 0.5),)
+    epochs = (Epoch(0, None, None, 0.5),)
     return replace(record, result=replace(record.result, outcome="diverged", test=half, validation=half, epochs=epochs))
 
 
@@ -152,7 +152,7 @@ def _expected_error(specification: Cell) -> float:
 def _epochs(final: float, generator: np.random.Generator) -> tuple[Epoch, ...]:
     return tuple(
         Epoch(
-            epoch=number,
+            epoch=number - 1,
             training_loss=0.65 * 0.75**number + float(generator.normal(0, 0.01)),
             validation_loss=0.5,
             validation_error=final + 0.12 * 0.4**number * (number < EPOCHS),

@@ -65,6 +65,7 @@ def test_learning_curves_draw_the_mean_over_seeds_of_uniform_and_discriminative_
     finals = next(s for s in RT if s.family.decay == 2.6 and s.family.implementation == "torch").finals
     expected = np.mean([[100 * epoch.validation_error for epoch in r.result.epochs] for r in finals], axis=0)
     assert curves["decay 2.6"] == pytest.approx(expected)
+    assert list(figure.axes[0].get_lines()[0].get_xdata()) == list(range(1, len(finals[0].result.epochs) + 1))
 
 
 def test_learning_curves_leave_out_the_values_a_diverged_run_does_not_have():
@@ -85,9 +86,32 @@ def test_a_frozen_group_is_not_drawn_on_the_log_axis():
 
 
 def test_displacement_draws_one_line_for_each_group():
-    figure = displacement(RT)
+    figure = displacement([replace(summary, tied=summary.family.decay == 2.6) for summary in RT])
     assert figure is not None
-    assert [line.get_label() for line in figure.axes[0].get_lines()][:5] == list(GROUPS)
+    lines = figure.axes[0].get_lines()
+    assert [line.get_label() for line in lines if line.get_label() in GROUPS] == list(GROUPS)
+    hollow = [line for line in lines if line.get_label() == "_hollow"]
+    assert [list(line.get_xdata()) for line in hollow] == [[2.6]] * len(GROUPS)
+    assert all(line.get_markerfacecolor() == "white" for line in hollow)
+
+
+def test_rates_far_below_the_highest_do_not_stretch_the_axis():
+    rates = make_record(cell()).result.rates
+    rows = [*rates.trace[:-1], (rates.trace[-1][0], *(1e-12 for _ in GROUPS))]
+    figure = realised_rates({"one": replace(rates, trace=tuple(rows))})
+    assert figure is not None
+    assert figure.axes[0].get_ylim()[0] == pytest.approx(1e-6 * max(rate for _, *row in rows for rate in row))
+
+
+def test_every_group_that_is_not_frozen_throughout_shows_its_marker():
+    starts = [11 - 2 * index for index in range(len(GROUPS))]
+    trace = tuple((float(step), *(0.01 if step >= start else 0.0 for start in starts)) for step in range(12))
+    figure = realised_rates({"late": replace(make_record(cell()).result.rates, trace=trace)})
+    assert figure is not None
+    for line in figure.axes[0].get_lines():
+        marked = np.asarray(line.get_ydata())[line.get_markevery()]
+        assert len(marked) > 0
+        assert not np.isnan(marked).any()
 
 
 @pytest.mark.parametrize("factor", [1.0, 1e-2, 1e-4])
@@ -109,8 +133,8 @@ def test_pairs_of_implementations_share_dataset_arm_decay_and_seed():
     records += [make_record(cell(implementation="fastai", repetition=n), error=0.1 * n) for n in (2, 1)]
     records += [make_record(cell(implementation="fastai", decay=1.0), error=0.9)]
     (pairs,) = implementation_pairs(summarise(records, PROTOCOL))
-    assert pairs.torch == pytest.approx((20, 30))
-    assert pairs.fastai == pytest.approx((10, 20))
+    assert pairs.torch == pytest.approx((0.2, 0.3))
+    assert pairs.fastai == pytest.approx((0.1, 0.2))
 
 
 def test_each_decay_has_its_own_mean_and_limits_of_agreement_at_196_standard_deviations():
@@ -121,7 +145,7 @@ def test_each_decay_has_its_own_mean_and_limits_of_agreement_at_196_standard_dev
     lines = iter(figure.axes[0].get_lines()[1:])  # after that at 0
     for one in pairs:
         points, *levels = (next(lines) for _ in range(4))
-        differences = np.subtract(one.torch, one.fastai)
+        differences = 100 * np.subtract(one.torch, one.fastai)
         assert points.get_ydata() == pytest.approx(differences)
         half = 1.96 * differences.std(ddof=1)
         heights = [line.get_ydata()[0] for line in levels]
@@ -129,7 +153,8 @@ def test_each_decay_has_its_own_mean_and_limits_of_agreement_at_196_standard_dev
 
 
 def test_data_sets_have_an_axis_each_for_the_mean_and_share_that_of_the_difference():
-    figure = agreement([Pairs("trec-6", 1.0, (5, 6), (6, 5)), Pairs("b", 1.0, (30, 32), (31, 30))], 0.005, {})
+    pairs = [Pairs("trec-6", 1.0, (0.05, 0.06), (0.06, 0.05)), Pairs("b", 1.0, (0.3, 0.32), (0.31, 0.3))]
+    figure = agreement(pairs, 0.005, {})
     assert figure is not None
     (left, right), (legend,) = figure.axes, figure.legends
     assert left.get_xlim()[1] < right.get_xlim()[0]
@@ -182,7 +207,7 @@ def test_the_agreement_of_the_whole_study_can_be_told_apart_in_colour_and_in_gre
     recipes = {recipe for recipe, *_ in places}
     assert len(recipes) > 1
     for recipe in recipes:
-        own = [Pairs(name, decay, (20.0, 21.0), (20.5, 20.7)) for one, name, decay in places if one == recipe]
+        own = [Pairs(name, decay, (0.2, 0.21), (0.205, 0.207)) for one, name, decay in places if one == recipe]
         figure = agreement(own, 0.005, {})
         assert figure is not None
         series = [line for axes in figure.axes for line in axes.lines if line.get_linestyle() == "None"]

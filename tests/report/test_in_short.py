@@ -26,10 +26,10 @@ def test_each_outcome_of_all_planned_pairs_is_counted_and_what_failed_above_zero
     names = ("TREC-6 (compact), full+stlr of fastai, a base rate on the edge of its grid",)
     assert found == InShort(4, 2, names, failed=2, higher=1, undecided=1, missing=2, margins="0.5 or 1")
     assert in_words(found) == (
-        "Discriminative (decay 2.6) against uniform rates, each tuned, in 4 pairings of data set (2 of them), "
+        "Discriminative (decay 2.6) against uniform rates, each tuned, in 4 combinations of data set (2 of them), "
         "implementation and unfreezing: a lower test error is shown in 1 (TREC-6 (compact), full+stlr of fastai, a "
         "base rate on the edge of its grid); at the base rates that tuning chose, one lower by 0.5 or 1 points or "
-        "more is ruled out in 2 (in 1 of them the interval, which is not adjusted, lies above 0); the rest (1) is "
+        "more is ruled out in 2 (in 1 of them the interval, which is not adjusted, lies above 0); 1 left "
         "undecided; runs are missing in 2 more."
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import harness.report
 from harness.claims import Family, Protocol
 from harness.coverage import Gap
 from harness.evidence import Place
-from harness.report.page import ReportInputs, render
+from harness.report.inputs import ReportInputs
+from harness.report.page import render
 from harness.reproduction import compare
 from study.claims import CLAIMS
 from study.published import PUBLISHED
@@ -62,6 +64,9 @@ class Structure(HTMLParser):
             self.headings.append(data)
 
 
+ULMFIT = "https://arxiv.org/abs/1801.06146"
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     return render(INPUTS, tmp_path_factory.mktemp("report") / "out")
@@ -83,10 +88,24 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(report):
     text = report.read_text()
     elsewhere = {address for address in structure.addresses if not address.startswith("#")}
     assert elsewhere == set(re.findall(r'<a href="((?!#)[^"]*)"', text))  # links to evidence: nothing is loaded
-    assert [address for address in elsewhere if not address.endswith("/results/rt-1k.jsonl")] == []
+    assert [address for address in elsewhere - {ULMFIT} if not address.endswith("/results/rt-1k.jsonl")] == []
     assert {address[1:] for address in structure.addresses if address.startswith("#")} <= set(structure.ids)
     assert set(re.findall(r"url\(#([^)]*)\)", text)) <= set(structure.ids)
     assert re.findall(r"url\((?!#)|@import|<link|<iframe", text) == []
+
+
+def test_the_contents_link_each_heading_in_order(report):
+    structure, text = parse(report), report.read_text()
+    (contents,) = re.findall(r'<nav aria-label="Contents">(.*?)</nav>', text, flags=re.DOTALL)
+    assert re.findall(r'<a href="#[^"]+">([^<]*)</a>', contents) == [html.escape(one) for one in structure.headings]
+
+
+def test_the_first_figure_stands_below_the_verdicts_and_once(report):
+    text = report.read_text()
+    numbers = [int(number) for number in re.findall(r"<figcaption[^>]*>Figure (\d+)\.", text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    (first,) = (place.start() for place in re.finditer('<figure id="figure-error-against-decay', text))
+    assert text.index('<h2 id="verdicts">') < first < text.index('<h2 id="errors">')
 
 
 def test_ids_are_unique_although_several_figures_are_inlined(report):
@@ -144,7 +163,7 @@ def test_a_cell_that_no_profile_has_and_no_file_holds_has_neither_command_nor_li
     assert f"<code>{RECORDS[0].cell}</code>" in text
     assert "study run" not in text
     assert "decay-6.76" in text
-    assert "<a href" not in text
+    assert set(re.findall(r'<a href="((?!#)[^"]*)"', text)) == {ULMFIT}
 
 
 def test_figures_and_tables_are_files_as_well(report):

@@ -15,8 +15,8 @@ import harness.report
 from harness.baseline_evidence import BaselineRecord, BaselineRun
 from harness.claims import Claim, Protocol, Selector
 from harness.command_line import app
+from harness.report.inputs import ReportInputs
 from harness.report.numbers import numbers
-from harness.report.page import ReportInputs
 from harness.report.paper import PaperError, build, compile_paper
 from harness.report.readme import END, START, generated_part
 from harness.specification import Baseline, cell_id

@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from report.synthetic import RECIPE, cell, make_record, study
 
 from harness.claims import PRIMARY, Family, Protocol
-from harness.report.page import ReportInputs
+from harness.report.gallery import Plate, lead
+from harness.report.inputs import ReportInputs
 from harness.report.readme import END, START, ReadmeError, generated_part, updated, with_part
 from harness.report.tables import rate_text
 from harness.specification import cell_id
@@ -99,9 +101,9 @@ def test_what_became_of_the_main_question_is_counted_first():
     shown, ruled_out, undecided = (own.count(outcome) for outcome in ("held", "failed", "undecided"))
     first, *_ = generated_part(INPUTS, (), "paper").splitlines()
     assert shown + ruled_out + undecided > 2
-    assert f"in {shown + ruled_out + undecided} pairings of data set (2 of them), " in first
+    assert f"in {shown + ruled_out + undecided} combinations of data set (2 of them), " in first
     assert f"a lower test error is shown in {shown}; " in first
-    assert f"lower by 0.5 points or more is ruled out in {ruled_out}; the rest ({undecided}) is undecided; " in first
+    assert f"lower by 0.5 points or more is ruled out in {ruled_out}; {undecided} left undecided; " in first
 
 
 def test_verdicts_without_data_are_counted():
@@ -120,18 +122,23 @@ def test_without_records_there_is_no_table():
     assert "paper/tables/verdicts.md" in part
 
 
+def test_the_figure_stands_above_its_caption_where_there_is_its_file():
+    (plate,) = (plate for plate in INPUTS.plates if plate.name.startswith("error-against-decay"))
+    part = generated_part(INPUTS, [f"figures/{plate.name}.svg"], "paper")
+    assert re.findall(r"!\[[^]]*\]\((.*)\)\n\n(.*)", part) == [(f"paper/figures/{plate.name}.svg", plate.caption)]
+    assert "![" not in generated_part(INPUTS, ["figures/agreement.svg"], "paper")
+
+
 @pytest.mark.parametrize(
-    ("names", "shown"),
-    [
-        (["error-against-decay-mini", "error-against-decay-compact", "agreement"], "error-against-decay-compact"),
-        (["error-against-decay-mini", "error-against-decay-large"], "error-against-decay-large"),
-        (["error-against-decay", "agreement"], "error-against-decay"),
-        (["agreement"], None),
-    ],
+    ("recipes", "shown"),
+    [(["mini", "compact"], "compact"), (["mini", "large"], "mini"), ([""], ""), ([], None)],
 )
-def test_the_figure_is_that_of_the_recipe_compact_else_the_first(names, shown):
-    part = generated_part(INPUTS, [f"figures/{name}.svg" for name in names], "paper")
-    assert re.findall(r"!\[[^]]*\]\((.*)\)", part) == ([f"paper/figures/{shown}.svg"] if shown else [])
+def test_the_figure_is_that_of_the_recipe_compact_else_the_first(recipes, shown):
+    plates = [Plate(f"error-against-decay-{recipe}", "", Figure(), "", recipe) for recipe in recipes]
+    undrawn = Plate("error-against-decay-compact", "", None, "", "compact")
+    other = Plate("agreement-compact", "", Figure(), "", "compact")
+    found = lead([other, undrawn, *plates])
+    assert (found and found.recipe) == shown
 
 
 def test_only_what_is_between_the_markers_changes():
