@@ -1,6 +1,8 @@
 """The precision of matrix products in training: bfloat16 where the hardware has units for it, else float32.
 
-Weights, their gradients, optimizer moments, softmax, losses and sums stay in float32 either way.
+Weights, optimizer moments, losses and sums stay in float32 either way. In bfloat16 the gradient that one product gives
+its weight is rounded, and then added up in float32; the softmax of ``torch`` is in float32, the logits that fastai's
+gets are rounded.
 """
 
 from __future__ import annotations

@@ -161,12 +161,30 @@ def test_a_last_step_that_spoils_the_weights_is_a_divergence_too(
 
     def spoilt(job: ClassifierJob, report: Report) -> ClassifierOutcome:
         outcome = original(job, report)
-        return replace(outcome, validation_logits=np.full_like(outcome.validation_logits, np.nan))
+        logits = np.full_like(outcome.validation_logits, np.nan)
+        all_first = float(np.mean(job.validation.labels != 0))  # what is not finite counts as class 0
+        last = replace(outcome.epochs[-1], validation_error=all_first, validation_loss=None)
+        return replace(outcome, validation_logits=logits, epochs=(*outcome.epochs[:-1], last))
 
     monkeypatch.setattr(scratch, "fine_tune_classifier", spoilt)
     (record,) = afresh(world, tmp_path, world.cell(SCRATCH))
     assert record.result.epochs[-1].training_loss is not None
     assert record.result.outcome == "diverged"
+
+
+def test_displacement_is_relative_to_the_weights_at_the_start(
+    world: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = scratch.fine_tune_classifier
+
+    def tripled(job: ClassifierJob, report: Report) -> ClassifierOutcome:
+        outcome = original(job, report)
+        return replace(outcome, weights=outcome.weights | {name: 3 * start for name, start in job.start.items()})
+
+    monkeypatch.setattr(scratch, "fine_tune_classifier", tripled)
+    (record,) = afresh(world, tmp_path, world.cell(SCRATCH))
+    assert len(record.result.displacement) > 2
+    assert list(record.result.displacement.values()) == pytest.approx([2.0] * len(record.result.displacement))
 
 
 @each_implementation

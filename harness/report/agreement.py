@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,7 +63,7 @@ def agreement(pairs: Sequence[Pairs], margin: float, titles: Mapping[str, str]) 
     for axes, dataset, colour in zip(panels[0], datasets, itertools.cycle(SERIES), strict=False):
         axes.axhspan(-100 * margin, 100 * margin, color="#d9d9d9", zorder=0, label=f"margin ±{100 * margin:g}")
         axes.axhline(0, color="#999999", linewidth=0.8)
-        axes.set_title(titles.get(dataset, dataset).partition(",")[0])
+        axes.set_title(textwrap.fill(titles.get(dataset, dataset).partition(",")[0], 36 // len(datasets)), fontsize=7.5)
         axes.set_xlabel("mean, %")
         axes.xaxis.set_major_locator(MaxNLocator(max(2, 12 // len(datasets)), integer=True, min_n_ticks=2))
         for pair in (pair for pair in pairs if pair.dataset == dataset):

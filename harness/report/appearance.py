@@ -19,7 +19,6 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from harness.statistics import Interval
 
@@ -108,14 +107,6 @@ def rate_axis(axes: Axes, rates: list[float]) -> None:
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates], rotation=45)
     axes.minorticks_off()
     axes.set_xlabel("base rate")
-
-
-def error_axis(axes: Axes, ratio: float) -> None:
-    """Make the vertical axis logarithmic, for errors of which the highest is ``ratio`` times the lowest."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(MaxNLocator(6) if ratio < 3 else LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def shade(index: int, count: int) -> tuple[float, float, float, float]:

@@ -29,7 +29,7 @@ from harness.report.appearance import (
 from harness.report.marks import rate_marks
 from harness.report.summaries import DISCRIMINATIVE, UNIFORM, Summary, datasets_of, implementations_of
 
-LOWEST_RATE = 1e-6  # of the highest one: what is drawn of rates
+LOWEST_RATE = 1e-5  # of the highest one: what is drawn of rates
 _OFFSET = 1.035  # shifts the implementations apart on the decay axis, so that their intervals do not overlap
 
 
@@ -81,7 +81,7 @@ def learning_curves(summaries: Sequence[Summary]) -> Figure | None:
 def realised_rates(examples: Mapping[str, RealisedRates]) -> Figure | None:
     """Draw the rates read from the optimizer, per layer group against step on a log axis: a panel per titled example.
 
-    A group that is frozen, at rate 0, is not drawn there, nor are rates below a millionth of the highest.
+    A group that is frozen, at rate 0, is not drawn there, nor are rates below a hundred-thousandth of the highest.
     """
     if not examples:
         return None

@@ -231,7 +231,7 @@ def _checking_plates(summaries: Sequence[Summary], protocol: Protocol, titles: M
             "realised-rates",
             "Learning rates read back from the optimizer: one example cell for each way to fine-tune the classifier, "
             f"and one for each schedule of the language model's own fine-tuning.{cell} Frozen groups, at rate 0, are "
-            "not drawn, nor rates below a millionth of the highest.",
+            "not drawn, nor rates below a hundred-thousandth of the highest.",
             figures.realised_rates(example_rates(examples)),
             "final repetitions with a trace of their rates",
         ),
@@ -252,7 +252,8 @@ def _tuning_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
         Plate(
             "sensitivity",
             f"{title}: validation error against base rate for each decay, arm {arm}, means over the tuning "
-            "repetitions. Rings mark the rates that were chosen; the areas under these curves are tabulated above.",
+            "repetitions; errors above twice the lowest lie outside. Rings mark the rates that were chosen; the areas "
+            "under these curves are tabulated above.",
             sensitivity(swept),
             needs.format("more than one"),
         ),

@@ -17,7 +17,6 @@ from matplotlib.patches import Rectangle
 
 from harness.report.appearance import (
     BLACK,
-    error_axis,
     figure_style,
     marker,
     new_figure,
@@ -58,7 +57,7 @@ def tuning_heat_map(summaries: Sequence[Summary]) -> Figure | None:
 def sensitivity(summaries: Sequence[Summary]) -> Figure | None:
     """Draw the mean validation error against the base rate, a line per decay; a ring marks the rate that was chosen.
 
-    Errors are on a log axis, else the largest ones press together those that a choice is between.
+    The axis ends at twice the lowest error, else the largest ones press together those that a choice is between.
     Uniform is dashed. There is nothing to draw where no decay was tried with two base rates.
     """
     drawn = [summary for summary in summaries if len(summary.tried) > 1]
@@ -72,9 +71,10 @@ def sensitivity(summaries: Sequence[Summary]) -> Figure | None:
             _sensitivity_line(axes, summary, decays)
         rate_axis(axes, _rates(rows))
         axes.set_title(implementation)
-    errors = [100 * error for summary in drawn for error in summary.tuning]
-    if min(errors) > 0:
-        error_axis(panels[0][0], max(errors) / min(errors))
+    lowest = min(100 * error for summary in drawn for error in summary.tuning)
+    axes = panels[0][0]  # the others of the row share its vertical axis
+    if 0 < 2 * lowest < axes.get_ylim()[1]:
+        axes.set_ylim(top=2 * lowest)
     panels[0][0].set_ylabel("validation error, %")
     shared_legend(figure, panels, 7 if len(implementations) > 1 else 4, title="decay (1 = uniform)")
     return figure

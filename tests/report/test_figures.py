@@ -100,7 +100,7 @@ def test_rates_far_below_the_highest_do_not_stretch_the_axis():
     rows = [*rates.trace[:-1], (rates.trace[-1][0], *(1e-12 for _ in GROUPS))]
     figure = realised_rates({"one": replace(rates, trace=tuple(rows))})
     assert figure is not None
-    assert figure.axes[0].get_ylim()[0] == pytest.approx(1e-6 * max(rate for _, *row in rows for rate in row))
+    assert figure.axes[0].get_ylim()[0] == pytest.approx(1e-5 * max(rate for _, *row in rows for rate in row))
 
 
 def test_every_group_that_is_not_frozen_throughout_shows_its_marker():

@@ -97,3 +97,12 @@ def test_the_table_of_areas_states_range_area_and_difference():
     expected = [100 * area_under_error(s.tried, s.tuning) for s in SUMMARIES]
     assert rows[0] == ("Tomatoes", "torch", "full+stlr", "1", "3 from 0.004 to 0.016", f"{expected[0]:.2f}", "–")
     assert float(rows[1][6].replace("−", "-")) == pytest.approx(expected[1] - expected[0], abs=0.006)
+
+
+def test_errors_above_twice_the_lowest_lie_outside_of_the_curves_axis():
+    figure = sensitivity(summarise(tuned({0.01: 0.2, 0.02: 0.1, 0.04: 0.75}), PROTOCOL))
+    assert figure is not None
+    assert figure.axes[0].get_ylim()[1] == pytest.approx(20)
+    near = sensitivity(summarise(tuned({0.01: 0.2, 0.02: 0.15, 0.04: 0.25}), PROTOCOL))
+    assert near is not None
+    assert near.axes[0].get_ylim()[1] > 25
