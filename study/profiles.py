@@ -187,7 +187,7 @@ PROFILES = {
         ),
         _tuned(
             "paper",
-            "a model of full size, without pre-training on general text, on three of the paper's data sets; needs a GPU",
+            "a model of full size, without pre-training on general text, on three data sets; needs a GPU and the data",
             (
                 Sweep(DATASETS[dataset], PAPER, "torch", MAIN_ARM, CORE_DECAYS, PAPER_RATES)
                 for dataset in ("imdb-1k-all-text", "trec6", "ag-1k")

@@ -57,13 +57,15 @@ def agreement(pairs: Sequence[Pairs], margin: float, titles: Mapping[str, str]) 
         return None
     datasets = list(dict.fromkeys(pair.dataset for pair in pairs))
     decays = sorted({pair.decay for pair in pairs}, key=lambda decay: (decay not in (UNIFORM, DISCRIMINATIVE), decay))
-    height = 2.2 + 0.135 * (1 + len(pairs))  # the legend has a line for each
+    heads = [textwrap.fill(titles.get(name, name).partition(",")[0], 36 // len(datasets)) for name in datasets]
+    lines = 1 + len(pairs) + max(head.count("\n") for head in heads)  # the legend has one for each
+    height = 2.3 + 0.135 * lines
     figure, panels = new_figure(1, len(datasets), height)
     figure.set_figwidth(COLUMN_WIDTH)
-    for axes, dataset, colour in zip(panels[0], datasets, itertools.cycle(SERIES), strict=False):
+    for axes, dataset, head, colour in zip(panels[0], datasets, heads, itertools.cycle(SERIES), strict=False):
         axes.axhspan(-100 * margin, 100 * margin, color="#d9d9d9", zorder=0, label=f"margin ±{100 * margin:g}")
         axes.axhline(0, color="#999999", linewidth=0.8)
-        axes.set_title(textwrap.fill(titles.get(dataset, dataset).partition(",")[0], 36 // len(datasets)), fontsize=7.5)
+        axes.set_title(head, fontsize=7.5)
         axes.set_xlabel("mean, %")
         axes.xaxis.set_major_locator(MaxNLocator(max(2, 12 // len(datasets)), integer=True, min_n_ticks=2))
         for pair in (pair for pair in pairs if pair.dataset == dataset):
