@@ -69,18 +69,15 @@ def export(records: Iterable[Record], folder: Path, *, replace: bool = False) ->
     return list(merged)
 
 
-def prune(folder: Path, planned: Collection[str]) -> tuple[str, ...]:
-    """Take the records of cells that are not among ``planned`` out of ``folder``; return these cells.
-
-    When a grid of base rates grows, another rate may be chosen, and the final cells at the former one answer nothing.
+def prune(folder: Path, cells: Collection[str]) -> None:
+    """Take the records of ``cells`` out of ``folder``.
 
     Raises:
         EvidenceError: as :func:`load`; no file has been changed then.
     """
     files = {path: _read(path) for path in sorted(folder.glob("*.jsonl"))}
     for path, records in files.items():
-        _write(path, to_text([record for record in records if record.cell in planned]))
-    return tuple(record.cell for records in files.values() for record in records if record.cell not in planned)
+        _write(path, to_text([record for record in records if record.cell not in cells]))
 
 
 def load(folder: Path) -> tuple[Record, ...]:

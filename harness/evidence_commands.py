@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 
 from harness import baseline_evidence, claim_history, evidence, language_model_evidence, options
-from harness.campaign import data_sources
+from harness.campaign import data_sources, family_name
 from harness.claims import without_unread
+from harness.forecast import counted
 from harness.language_model_evidence import LanguageModelRecord
 from harness.plan import choose
 from harness.store import Store
@@ -42,13 +43,23 @@ def export(
 
 @app.command()
 def prune(context: typer.Context, results: options.Results = options.RESULTS) -> None:
-    """Take final cells at base rates that tuning no longer chooses, which no profile plans, out of the evidence."""
-    from harness.coverage import plans  # noqa: PLC0415
-    from harness.report_inputs import profiles_by_cell  # noqa: PLC0415
+    """Take final cells at base rates that tuning no longer chooses, which no profile plans, out of the evidence.
 
-    planned = profiles_by_cell(plans(context.obj, evidence.committed(results)))
-    for cell in evidence.prune(results, planned):
-        Console().print(f"taken out: {cell}", soft_wrap=True, highlight=False)
+    Such cells are left when a grid of base rates grows. Those of a family whose tuning is not complete stay, as do all
+    tuning cells, and cells of a decay, or else of a family, that no profile has.
+    """
+    from harness.coverage import plans  # noqa: PLC0415
+    from harness.stale import stale  # noqa: PLC0415
+
+    study, console = context.obj, Console()
+    records = evidence.committed(results)
+    found = stale(records, plans(study, records).values(), study.protocol)
+    evidence.prune(results, found.cells)
+    for cell in found.cells:
+        console.print(f"taken out: {cell}", soft_wrap=True, highlight=False)
+    for family, number in found.open.items():
+        line = f"kept: {counted(number, 'final cell')} of {family_name(family)}, whose tuning is not complete"
+        console.print(line, soft_wrap=True, highlight=False)
     if (results / language_model_evidence.FILE).exists():
         _write_language_models((), results)
 

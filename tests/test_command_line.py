@@ -17,6 +17,7 @@ from harness import evidence, language_model_evidence, measuring, options
 from harness.campaign import Measurement, Selection, planned
 from harness.command_line import main
 from harness.evidence import natural_key
+from harness.plan import plan
 from harness.record import Record, result_digest
 from harness.specification import Cell, cell_id
 from harness.store import Store
@@ -310,24 +311,77 @@ def test_adopt_leaves_out_a_record_of_another_specification(
     assert f"1 committed records are of another specification than the study's, first {first.cell};" in caplog.text
 
 
-def test_prune_takes_out_what_no_profile_plans_and_nothing_else(world: Tiny, command: Command, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tuned(world: Tiny) -> tuple[Record, ...]:
+    """Records of the whole profile "full": its tuning cells, and the final ones at the base rates that these choose."""
+    full, made = world.study.profiles["full"], Store(world.folder / "store").records()[0]
+
+    def record(cell: Cell) -> Record:
+        better = cell.base_rate == 0.05
+        validation = replace(made.result.validation, error=0.1 if better else 0.2)
+        result = replace(made.result, validation=validation, epochs=())
+        return replace(made, cell=cell_id(cell), specification=cell, result=result)
+
+    tuning = tuple(map(record, plan(full, world.study.protocol, ()).cells))
+    return tuple(map(record, plan(full, world.study.protocol, tuning).cells))
+
+
+def at(record: Record, **changes: object) -> Record:
+    """The same record of another cell."""
+    cell = replace(record.specification, **changes)  # type: ignore[arg-type]
+    return replace(record, cell=cell_id(cell), specification=cell)
+
+
+def test_prune_takes_out_final_cells_that_tuning_no_longer_chooses_and_nothing_else(
+    world: Tiny, tuned: tuple[Record, ...], command: Command, tmp_path: Path
+) -> None:
     where = ("--results", tmp_path / "results")
     assert command("export", "--store", world.folder / "store", *where).status == 0
+    there = {record.cell for record in evidence.load(tmp_path / "results")}
+    evidence.export([record for record in tuned if record.cell not in there], tmp_path / "results")
     before = contents(tmp_path / "results")
     assert command("prune", *where).out == ""
     assert contents(tmp_path / "results") == before
-    stale = world.cell(MAIN, base_rate=0.123, repetition=0)
-    record = evidence.load(tmp_path / "results")[0]
-    other = replace(record, cell=cell_id(stale), specification=stale, inputs=replace(record.inputs, start="another"))
+    other = at(evidence.load(tmp_path / "results")[0], base_rate=0.123, arm=MAIN, dataset=world.dataset)
+    other = replace(other, inputs=replace(other.inputs, start="another"))
     evidence.export([other], tmp_path / "results")
     path = tmp_path / "results" / language_model_evidence.FILE
     models = language_model_evidence.read(path)
     language_model_evidence.write([replace(models[0], start="another")], path, evidence.load(tmp_path / "results"))
     assert len(language_model_evidence.read(path)) == len(models) + 1
-    assert command("prune", *where).out == f"taken out: {cell_id(stale)}\n"
+    assert command("prune", *where).out == f"taken out: {other.cell}\n"
     assert {name: text for name, (text, _) in contents(tmp_path / "results").items()} == {
         name: text for name, (text, _) in before.items()
     }
+
+
+def test_prune_keeps_final_cells_of_a_family_whose_tuning_is_not_complete(
+    tuned: tuple[Record, ...], command: Command, tmp_path: Path
+) -> None:
+    final = [record for record in tuned if record.specification.repetition < 100]
+    moved = [at(record, base_rate=0.123) for record in final]
+    (lost, *rest) = (record for record in tuned if record not in final)
+    evidence.export([*rest, *final, *moved], tmp_path)
+    said = command("prune", "--results", tmp_path)
+    family = lost.cell.partition("/lr-")[0]
+    kept = {record.cell for record in moved if record.cell.startswith(f"{family}/")}
+    assert len(kept) == 2
+    assert said.out.splitlines()[-1] == f"kept: 2 final cells of {family}, whose tuning is not complete"
+    assert set(said.out.splitlines()[:-1]) == {
+        f"taken out: {record.cell}" for record in moved if record.cell not in kept
+    }
+    assert {record.cell for record in evidence.load(tmp_path)} == kept | {record.cell for record in [*rest, *final]}
+
+
+def test_prune_takes_out_no_tuning_cell_and_no_cell_of_a_decay_that_no_profile_has(
+    tuned: tuple[Record, ...], command: Command, tmp_path: Path
+) -> None:
+    tuning = next(record for record in tuned if record.specification.repetition == 100)
+    other = [at(record, arm=replace(MAIN, decay=4.0)) for record in tuned if record.specification.arm.decay == 1.0]
+    evidence.export([*tuned, *other, at(tuning, base_rate=0.123)], tmp_path)
+    before = contents(tmp_path)
+    assert command("prune", "--results", tmp_path).out == ""
+    assert contents(tmp_path) == before
 
 
 def test_a_report_without_evidence_says_what_is_missing(world: Tiny, command: Command, tmp_path: Path) -> None:
