@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.claims import Family
 from harness.corpus.sources import Sources, default_sources
@@ -35,6 +37,13 @@ class Selection:
     decays: Sequence[float] | None = None
     cells: Sequence[str] | None = None
     arms: Sequence[str] | None = None
+
+
+class Made(NamedTuple):
+    """The kind of device, ``cpu`` or ``cuda``, and the precision of matrix products that records have in common."""
+
+    device: str
+    precision: str
 
 
 @dataclass(frozen=True)
@@ -164,28 +173,6 @@ def choosing(study: Study, selection: Selection, committed: tuple[Record, ...]) 
     return () if tunes else committed
 
 
-def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[Record]) -> tuple[str, ...]:
-    """Put the selection's committed records into the store, where a run finds them done; return the cells put there.
-
-    What the store has already stays. A record made from another specification than the study has now is left out, with
-    a warning, since a run would refuse it.
-
-    Raises:
-        UnknownNameError: as :func:`planned`.
-        StoreError: when a record cannot be written.
-    """
-    known = {record.cell: record for record in committed}
-    cells = {cell_id(cell): cell for cell in planned(study, selection, known.values()).cells}
-    new = [known[name] for name in cells if name in known and not store.has_record(name)]
-    fitting = [record for record in new if record.specification == cells[record.cell]]
-    for record in fitting:
-        store.write_record(record)
-    if left := [record.cell for record in new if record.specification != cells[record.cell]]:
-        line = "%d committed records are of another specification than the study's, first %s; a run measures them anew"
-        _LOG.warning(line, len(left), left[0])
-    return tuple(record.cell for record in fitting)
-
-
 def _still_waiting(current: Plan) -> dict[str, str]:
     """Families whose final cells could not be planned."""
     reason = "its final cells wait for tuning cells that failed or were not selected"
@@ -237,16 +224,32 @@ def stored_records(store: Store, cells: Sequence[Cell]) -> tuple[Record, ...]:
     return tuple(records)
 
 
-def _refuse_other_hardware(records: Iterable[Record], place: Workplace) -> None:
+def made_on(record: Record) -> Made:
+    """Where a record was made, and in which precision."""
+    return Made(record.environment.device.partition(":")[0], record.environment.precision)
+
+
+def hardware_text(counts: Mapping[Made, int]) -> str:
+    """Numbers of cells by what they were made on, in words, the most first."""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{number} on {made.device} in {made.precision}" for made, number in ordered)
+
+
+def _refuse_other_hardware(records: Sequence[Record], place: Workplace) -> None:
     """Pairs of repetitions are to differ in the arm, and not in arithmetic too."""
-    device, precision = place.hardware.device.partition(":")[0], place.hardware.precision
+    made = Counter(map(made_on, records))
+    if len(made) > 1:
+        raise SpecificationError(
+            f"{place.store.root}: has selected cells of several devices or precisions: {hardware_text(made)}; give a "
+            "--store of its own for each, into which `adopt` with --device and --precision puts what is committed"
+        )
+    here = Made(place.hardware.device.partition(":")[0], place.hardware.precision)
     for record in records:
-        made = record.environment
-        if (made.device.partition(":")[0], made.precision) != (device, precision):
-            path = place.store.record_path(record.cell)
+        if made_on(record) != here:
+            path, environment = place.store.record_path(record.cell), record.environment
             raise SpecificationError(
-                f"{path}: was made on {made.device} in {made.precision}, this run is on {device} in {precision}; "
-                "give its --device and --precision, or another folder with --store"
+                f"{path}: was made on {environment.device} in {environment.precision}, this run is on {here.device} "
+                f"in {here.precision}; give its --device and --precision, or another folder with --store"
             )
 
 

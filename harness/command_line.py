@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness import claim_history, evidence, evidence_commands, machine_commands, options, own_command
+from harness import adoption, claim_history, evidence, evidence_commands, machine_commands, options, own_command
 from harness.campaign import (
     Selection,
     SpecificationError,
     choosing,
     workplace,
 )
-from harness.campaign import adopt as put_committed
 from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
 from harness.evidence import ConflictingResultError, EvidenceError
@@ -155,13 +154,21 @@ def adopt(  # noqa: PLR0913
     decay: options.Decays = None,
     arm: options.Arms = None,
     cell: options.Cells = None,
+    device: options.AnyDevice = None,
+    precision: options.AnyPrecision = None,
     store: options.StoreFolder = options.DEFAULT_STORE,
     results: options.Results = options.RESULTS,
 ) -> None:
-    """Put a profile's committed records into the run store, so that ``run`` measures only what they lack."""
+    """Put a profile's committed records into the run store, so that `run` measures only what they lack.
+
+    A run takes records of one device and precision: where the committed ones are of several, choose as for the run.
+    """
     selection = Selection(profile, dataset, implementation, decay, cell, arm)
-    taken = put_committed(context.obj, selection, Store(store), evidence.committed(results))
-    Console().print(f"{len(taken)} committed records put into {store}", soft_wrap=True, highlight=False)
+    chosen = None if precision is None else chosen_hardware(device or "cpu", precision).precision
+    wanted = adoption.Wanted(device, chosen)
+    adopted = adoption.adopt(context.obj, selection, Store(store), evidence.committed(results), wanted)
+    for line in adoption.told(adopted, store):
+        Console().print(line, soft_wrap=True, highlight=False)
 
 
 @app.command()

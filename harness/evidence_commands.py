@@ -13,9 +13,9 @@ from rich.console import Console
 from harness import baseline_evidence, claim_history, evidence, language_model_evidence, options
 from harness.campaign import data_sources, family_name
 from harness.claims import without_unread
-from harness.forecast import counted
 from harness.language_model_evidence import LanguageModelRecord
 from harness.plan import choose
+from harness.progress import counted
 from harness.store import Store
 
 app = typer.Typer()

@@ -10,7 +10,7 @@ from statistics import mean
 from harness import language_model_evidence
 from harness.environment import processor_name
 from harness.language_model_evidence import language_model_key, trained_stages, training_seconds
-from harness.progress import clock_text
+from harness.progress import clock_text, counted
 from harness.record import Record
 from harness.specification import Cell, Hardware
 from harness.study_definition import Study
@@ -110,11 +110,6 @@ def _note(pace: Pace, records: Sequence[Record]) -> str:
     if records and not any(map(pace.is_here, records)):
         return "cells at the pace of other machines or precisions: none was measured on this kind and in this one"
     return ""
-
-
-def counted(number: int, thing: str) -> str:
-    """A number of things, in words."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _estimate(thing: str, wanted: Sequence[CostKey], costs: Costs) -> Estimate:

@@ -15,8 +15,8 @@ from harness.specification import Hardware
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
-def _device(name: str) -> str:
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+def _device(name: str | None) -> str | None:
+    if name is not None and not re.fullmatch(r"cpu|cuda(:\d+)?", name):
         raise typer.BadParameter(f"{name!r} is not cpu, cuda or cuda:N")
     return name
 
@@ -44,6 +44,12 @@ PrecisionName = Literal["best", "float32", "bfloat16"]
 PrecisionChoice = Annotated[
     PrecisionName,
     typer.Option("--precision", help="Of matrix products; best: bfloat16 where the hardware has units for it."),
+]
+AnyDevice = Annotated[
+    str | None, typer.Option("--device", callback=_device, help="As of the run; default: that of all the records.")
+]
+AnyPrecision = Annotated[
+    PrecisionName | None, typer.Option("--precision", help="As of the run; default: that of all the records.")
 ]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the committed evidence.")]

@@ -133,6 +133,11 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def counted(number: int, thing: str, things: str | None = None) -> str:
+    """A number of things, in words; ``things`` is the plural where that is not ``thing`` with an s."""
+    return f"{number} {thing}" if number == 1 else f"{number} {things or f'{thing}s'}"
+
+
 def _kinds(name: str) -> Iterator[str]:
     """Yield the leading parts of a name, most of them first, down to the first part alone."""
     parts = name.split("/")

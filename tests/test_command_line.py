@@ -288,7 +288,8 @@ def test_adopt_puts_what_is_committed_into_the_store_and_leaves_what_is_there(
     evidence.export(measured_before, tmp_path / "results")
     where = ("--store", tmp_path / "store", "--results", tmp_path / "results")
     said = command("adopt", "--dataset", "tiny-news", *where)
-    assert said.out == f"4 committed records put into {tmp_path / 'store'}\n"
+    options = "--device cpu --precision float32"
+    assert said.out == f"4 committed records put into {tmp_path / 'store'}; run it with {options}\n"
     store, path = Store(tmp_path / "store"), tmp_path / "store/records"
     expected = [record.cell for record in measured_before if record.specification.dataset.name == "tiny-news"]
     assert [record.cell for record in store.records()] == expected
@@ -306,9 +307,51 @@ def test_adopt_leaves_out_a_record_of_another_specification(
     other = replace(first.specification, dataset=replace(first.specification.dataset, title="Other questions"))
     evidence.export([replace(first, specification=other), second], tmp_path / "results")
     said = command("adopt", "--store", tmp_path / "store", "--results", tmp_path / "results")
-    assert said.out.startswith("1 committed records")
+    assert said.out.startswith("1 committed record put")
     assert [record.cell for record in Store(tmp_path / "store").records()] == [second.cell]
-    assert f"1 committed records are of another specification than the study's, first {first.cell};" in caplog.text
+    assert f"1 committed record is of another specification than the study's, first {first.cell};" in caplog.text
+
+
+def test_adopt_takes_records_of_the_chosen_precision_and_a_run_goes_on_from_them(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    records = Store(world.folder / "store").records()
+    low = [record for record in records if record.specification.arm.name == MAIN.name]
+    low = [replace(record, environment=replace(record.environment, precision="bfloat16")) for record in low]
+    plain = [record for record in records if record.specification.arm.name == SCRATCH.name]
+    evidence.export([*low, *plain], tmp_path / "results")
+    where = ("--results", tmp_path / "results", "--store")
+    said = command("adopt", *where, tmp_path / "store")
+    assert (said.status, said.out) == (1, "")
+    assert "4 on cpu in float32, 2 on cpu in bfloat16; choose with --device and --precision" in said.err
+    assert Store(tmp_path / "store").records() == ()
+    said = command("adopt", "--precision", "float32", *where, tmp_path / "store")
+    assert said.out.splitlines()[1] == "left out, since they were made otherwise: 2 on cpu in bfloat16"
+    assert list(Store(tmp_path / "store").records()) == plain
+    assert command("run", "--dataset", "tiny-news", *where, tmp_path / "store").status == 0
+    said = command("adopt", "--precision", "bfloat16", *where, tmp_path / "store")
+    assert said.status == 1
+    assert "made otherwise (4 on cpu in float32) than the committed ones (2 on cpu in bfloat16)" in said.err
+    assert list(Store(tmp_path / "store").records()) == plain
+    said = command("adopt", "--precision", "bfloat16", "--device", "cpu", *where, tmp_path / "other")
+    assert said.out.startswith(f"2 committed records put into {tmp_path / 'other'}; run it with ")
+    assert list(Store(tmp_path / "other").records()) == low
+    assert command("adopt", "--device", "cuda", *where, tmp_path / "none").out.startswith("0 committed records put")
+
+
+def test_a_store_of_two_precisions_is_refused_with_both_counts_and_what_helps(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    first, *rest = Store(world.folder / "store").records()
+    store = Store(tmp_path / "store")
+    for record in (replace(first, environment=replace(first.environment, precision="bfloat16")), *rest):
+        store.write_record(record)
+    (tmp_path / "results").mkdir()
+    said = command("run", "--store", store.root, "--results", tmp_path / "results")
+    assert said.status == 1
+    assert f"{store.root}: has selected cells of several" in said.err
+    assert "5 on cpu in float32, 1 on cpu in bfloat16; give a --store of its own" in said.err
+    assert "`adopt` with --device and --precision" in said.err
 
 
 @pytest.fixture(scope="module")
