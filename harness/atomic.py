@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +18,7 @@ from uuid import uuid4
 from safetensors import SafetensorError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 
 
 class StoreError(RuntimeError):
@@ -62,7 +63,12 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
+    return path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")  # _TEMPORARY matches these names
+
+
+def temporary_files(folder: Path) -> Iterator[Path]:
+    """Yield the temporary files anywhere in ``folder`` that this module made, and no others."""
+    return (path for path in folder.rglob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
 
 
 def place(path: Path, write: Callable[[Path], None]) -> bool:

@@ -8,6 +8,7 @@ never replaced: what exists was finished, what was not finished does not exist.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import re
 import time
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from harness.atomic import StoreError, StoreFull, place, write_bytes
+from harness.atomic import StoreError, StoreFull, place, temporary_files, write_bytes
 from harness.record import InvalidRecord, OtherSchema, Record, from_json, to_json
 from harness.specification import cell_id
 
@@ -24,6 +25,7 @@ __all__ = ["RecordExists", "Store", "StoreError", "StoreFull"]
 
 _LOG = logging.getLogger(__name__)
 _PART = re.compile(r"[\w+=,@~-][\w+=,@~.-]*")  # one folder of an identity: no separators, no leading dot
+_FOLDERS = ("records", "products", "failures")  # what is in these is written whole or not at all
 _LEFTOVER_SECONDS = 3600.0  # no file takes that long to write: its writer is dead
 _LONGEST_NAME = 180  # file systems stop at 255 bytes
 
@@ -169,7 +171,8 @@ class Store:
 
     def _remove_leftovers(self) -> None:
         oldest = time.time() - _LEFTOVER_SECONDS
-        for path in self.root.rglob(".*.tmp"):
+        folders = [self.root / name for name in _FOLDERS]  # the root may hold what others put there
+        for path in itertools.chain.from_iterable(map(temporary_files, folders)):
             try:
                 if path.stat().st_mtime < oldest:
                     path.unlink()

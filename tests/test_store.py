@@ -140,12 +140,37 @@ def test_a_broken_record_that_another_run_has_moved_is_no_error(store: Store, mo
 def test_only_old_temporary_files_are_removed(store: Store) -> None:
     store.write_record(a_record())
     folder = store.record_path(a_record().cell).parent
-    for name, age in (("old", 2 * 3600), ("new", 60)):
-        temporary = folder / f".{name}.json.1-0.tmp"
+    old, new = (folder / f".{name}.json.12-0123abcd.tmp" for name in ("old", "new"))
+    for temporary, age in ((old, 2 * 3600), (new, 60)):
         temporary.touch()
         os.utime(temporary, (time.time() - age,) * 2)
     store.set_aside_broken()
-    assert {path.name for path in folder.iterdir()} == {"seed-0.json", ".new.json.1-0.tmp"}
+    assert {path.name for path in folder.iterdir()} == {"seed-0.json", new.name}
+
+
+def test_the_name_of_a_temporary_file_is_one_that_is_removed(store: Store) -> None:
+    seen: list[Path] = []
+    store.write_product("model/abc", lambda path: seen.append(path) or (path.write_text("whole") and None))
+    seen[0].touch()
+    os.utime(seen[0], (0, 0))
+    store.set_aside_broken()
+    assert not seen[0].exists()
+
+
+def test_files_of_others_in_the_store_stay_whatever_their_age(store: Store) -> None:
+    store.write_record(a_record())
+    others = [
+        store.root / "elsewhere/.draft.txt.12-0123abcd.tmp",
+        store.root / ".draft.12-0123abcd.tmp",
+        store.root / "records/.draft.tmp",
+        store.root / "records/toy/.draft.json.1-0.tmp",
+    ]
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, (0, 0))
+    store.set_aside_broken()
+    assert [path for path in others if not path.exists()] == []
 
 
 @pytest.mark.parametrize("call", ["link", "fsync"])
