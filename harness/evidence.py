@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from harness.atomic import replace_text
 from harness.record import InvalidRecord, Record, from_json, result_digest
 from harness.shared_parts import PartError, is_record, read_part, to_lines, to_record
 from harness.specification import cell_id
 
+_LOG = logging.getLogger(__name__)
 AGAIN = "again"  # the folder, in that of the evidence, of the sets of cells that were measured again
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
@@ -44,6 +49,32 @@ def natural_key(identity: str) -> tuple[tuple[str | float, ...], str]:
     """Sort key that orders the numbers in a cell id by value: seed-2 before seed-10, lr-0.002 before lr-0.01."""
     parts = _NUMBER.split(identity)
     return tuple(float(part) if index % 2 else part for index, part in enumerate(parts)), identity
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder of evidence, a hidden file beside it: who reads it to write it does so alone.
+
+    Others wait, and say so.
+
+    Raises:
+        EvidenceError: when there cannot be such a file.
+    """
+    path = folder.resolve()
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            _LOG.warning("another command writes to %s: waiting until it has done", folder)
+            lock.acquire()
+    except OSError as error:
+        raise EvidenceError(f"{lock.lock_file}: cannot be locked: {error}; make its folder writable") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def export(records: Iterable[Record], folder: Path, *, replace: bool = False) -> list[Path]:

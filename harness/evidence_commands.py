@@ -35,10 +35,12 @@ def export(
     study = context.obj
     records = without_unread(Store(store).records(), study.claims, study.protocol)
     models = language_model_evidence.collect(Store(store), records)
-    for path in evidence.export(records, results, replace=overwrite):
+    with evidence.exclusive(results):
+        written = evidence.export(records, results, replace=overwrite)
+        if models:
+            written.append(_write_language_models(models, results))
+    for path in written:
         Console().print(f"wrote {path}", soft_wrap=True)
-    if models:
-        Console().print(f"wrote {_write_language_models(models, results)}", soft_wrap=True)
 
 
 @app.command()
@@ -52,16 +54,17 @@ def prune(context: typer.Context, results: options.Results = options.RESULTS) ->
     from harness.stale import stale  # noqa: PLC0415
 
     study, console = context.obj, Console()
-    records = evidence.committed(results)
-    found = stale(records, plans(study, records).values(), study.protocol)
-    evidence.prune(results, found.cells)
+    with evidence.exclusive(results):
+        records = evidence.committed(results)
+        found = stale(records, plans(study, records).values(), study.protocol)
+        evidence.prune(results, found.cells)
+        if (results / language_model_evidence.FILE).exists():
+            _write_language_models((), results)
     for cell in found.cells:
         console.print(f"taken out: {cell}", soft_wrap=True, highlight=False)
     for family, number in found.open.items():
         line = f"kept: {counted(number, 'final cell')} of {family_name(family)}, whose tuning is not complete"
         console.print(line, soft_wrap=True, highlight=False)
-    if (results / language_model_evidence.FILE).exists():
-        _write_language_models((), results)
 
 
 def _write_language_models(models: Iterable[LanguageModelRecord], results: Path) -> Path:
@@ -75,7 +78,8 @@ def _write_language_models(models: Iterable[LanguageModelRecord], results: Path)
 def history(context: typer.Context, results: options.Results = options.RESULTS) -> None:
     """Read from git which claims stood before each record was made, and write it to the evidence."""
     path = results / claim_history.FILE
-    claim_history.write(claim_history.from_git(context.obj.claims, evidence.committed(results)), path)
+    with evidence.exclusive(results):
+        claim_history.write(claim_history.from_git(context.obj.claims, evidence.committed(results)), path)
     Console().print(f"wrote {path}", soft_wrap=True)
 
 
@@ -93,7 +97,8 @@ def baselines(
     for name in dataset or study.datasets:
         declared = study.datasets[choose("dataset", name, study.datasets)]
         found = measure_baselines(declared, study.baselines, study.protocol, data_sources(data))
-        baseline_evidence.write(found, results / baseline_evidence.FILE)
+        with evidence.exclusive(results):
+            baseline_evidence.write(found, results / baseline_evidence.FILE)
         for record in found:
             error = 100 * mean(run.test_error for run in record.runs)
             line = f"{declared.name}: {record.baseline.title}, C {record.strength:g}: test error {error:.2f} %"
