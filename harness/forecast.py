@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean
 
 from harness import language_model_evidence
+from harness.campaign import Made, made_on
 from harness.environment import processor_name
 from harness.language_model_evidence import language_model_key, trained_stages, training_seconds
 from harness.progress import clock_text, counted
@@ -43,31 +44,41 @@ class Estimate:
 class Pace:
     """How many times the core time of cells alike elsewhere those took that were measured on a machine of this kind.
 
-    ``compared`` counts these; 0, and ``times`` 1, where no cells here and elsewhere are alike.
+    By what those elsewhere were made on: another machine and another precision cost differently. ``compared`` counts
+    those here; what none here is alike is in neither, and counts as it took.
     """
 
     hardware: Hardware
-    compared: int = 0
-    times: float = 1.0
+    compared: Mapping[Made, int] = field(default_factory=dict)
+    times: Mapping[Made, float] = field(default_factory=dict)
 
     def is_here(self, record: Record) -> bool:
         """Whether a record was made with this processor, on this kind of device and in this precision."""
-        made = record.environment
-        where = (made.processor, _kind(made.device), made.precision)
-        return where == (processor_name(), _kind(self.hardware.device), self.hardware.precision)
+        here = Made(_kind(self.hardware.device), self.hardware.precision)
+        return (record.environment.processor, made_on(record)) == (processor_name(), here)
+
+    def seconds(self, record: Record) -> float:
+        """What the record's cell would take here, in seconds of a core."""
+        return record.cost.cpu_seconds * (1 if self.is_here(record) else self.times.get(made_on(record), 1))
 
 
-def _pace(records: Iterable[Record], hardware: Hardware) -> Pace:
-    pace, records = Pace(hardware), tuple(records)
-    elsewhere = _costs_of_cells([record for record in records if not pace.is_here(record)], pace)
-    pairs = [
-        (record.cost.cpu_seconds, elsewhere[key])
-        for record in records
-        if pace.is_here(record) and (key := _cell_key(record.specification)) in elsewhere
-    ]
-    if not pairs:
-        return pace
-    return replace(pace, compared=len(pairs), times=sum(own for own, _ in pairs) / sum(like for _, like in pairs))
+def _pace(records: Sequence[Record], hardware: Hardware) -> Pace:
+    pace = Pace(hardware)
+    here = [record for record in records if pace.is_here(record)]
+    elsewhere: dict[Made, list[Record]] = {}
+    for record in records:
+        if not pace.is_here(record):
+            elsewhere.setdefault(made_on(record), []).append(record)
+    compared: dict[Made, int] = {}
+    times: dict[Made, float] = {}
+    for made, others in elsewhere.items():
+        costs = _costs_of_cells(others, pace)
+        keyed = [(record.cost.cpu_seconds, _cell_key(record.specification)) for record in here]
+        pairs = [(own, costs[key]) for own, key in keyed if key in costs]
+        if pairs:
+            compared[made] = len(pairs)
+            times[made] = sum(own for own, _ in pairs) / sum(like for _, like in pairs)
+    return replace(pace, compared=compared, times=times)
 
 
 @dataclass(frozen=True)
@@ -103,13 +114,20 @@ def forecast(
 
 
 def _note(pace: Pace, records: Sequence[Record]) -> str:
-    """By whose pace cells are counted; nothing to say without a comparison where this machine has cells of its own."""
-    if pace.compared:
-        measured = f"{counted(pace.compared, 'cell')} on this kind of machine and in this precision"
-        return f"cells at the pace of {measured}: {pace.times:.2g} times the core time of others alike"
-    if records and not any(map(pace.is_here, records)):
+    """By whose pace cells are counted; nothing to say where all were measured on this kind of machine."""
+    elsewhere = sorted({made_on(record) for record in records if not pace.is_here(record)})
+    if not elsewhere:
+        return ""
+    if not any(map(pace.is_here, records)):
         return "cells at the pace of other machines or precisions: none was measured on this kind and in this one"
-    return ""
+    paces = (
+        f"on {made.device} in {made.precision} times {pace.times[made]:.2g} "
+        f"(as {counted(pace.compared[made], 'cell')} alike here took)"
+        if made in pace.times
+        else f"on {made.device} in {made.precision} as they took (no cell here is alike)"
+        for made in elsewhere
+    )
+    return f"core time of cells measured elsewhere or otherwise: {', '.join(paces)}"
 
 
 def _estimate(thing: str, wanted: Sequence[CostKey], costs: Costs) -> Estimate:
@@ -147,8 +165,7 @@ def _costs_of_cells(records: Iterable[Record], pace: Pace) -> dict[CostKey, floa
     spent: dict[CostKey, list[float]] = {}
     own: dict[CostKey, list[float]] = {}
     for record in records:
-        key, here = _cell_key(record.specification), pace.is_here(record)
-        seconds = record.cost.cpu_seconds * (1 if here else pace.times)
+        key, here, seconds = _cell_key(record.specification), pace.is_here(record), pace.seconds(record)
         for alike in (key, (*key[:3], ANY)):
             spent.setdefault(alike, []).append(seconds)
         if here:

@@ -193,16 +193,32 @@ def test_the_plan_counts_by_cells_of_the_same_arm_and_at_the_pace_of_this_kind_o
     time, pace = told(record(first, 30.0, 72, precision="bfloat16"))
     assert (time.partition(",")[0], pace) == ("about 4:00 for 8 cells", foreign)
     time, pace = told(record(other, 50.0, 73))
-    assert time.startswith("about 10:00 for 8 cells")
+    assert time.startswith("about 4:00 for 8 cells")  # a pace of another machine is not that of another precision
     assert pace == (
-        "cells at the pace of 1 cell on this kind of machine and in this precision: 2.5 times the core time of others "
-        "alike"
+        "core time of cells measured elsewhere or otherwise: on cpu in bfloat16 as they took (no cell here is alike), "
+        "on cpu in float32 times 2.5 (as 1 cell alike here took)"
     )
-    (time, _) = told(record(first, 90.0, 74))
+    (time, pace) = told(record(first, 90.0, 74))
     assert time.startswith("about 12:00 for 8 cells")
+    assert "bfloat16 times 3 (as 1 cell alike here took), on cpu in float32 times 2.5 (" in pace
     (time, pace) = told(precision="bfloat16")  # now those in float32 are the others
     assert time.startswith("about 4:00 for 8 cells")
-    assert pace.startswith("cells at the pace of 1 cell on")
+    assert pace.endswith("otherwise: on cpu in float32 times 0.33 (as 1 cell alike here took)")
+
+
+def test_the_plan_says_where_no_cell_of_this_machine_is_like_those_of_others(
+    world: Tiny, command: Command, tmp_path: Path
+) -> None:
+    made = next(record for record in Store(world.folder / "store").records())
+    other = replace(made, environment=replace(made.environment, processor="another"))
+    alone = at(made, repetition=71, arm=replace(SCRATCH, name="a"))
+    evidence.export([alone, at(other, repetition=72, arm=replace(SCRATCH, name="b"))], tmp_path / "r")
+    where = ("--profile", "full", "--store", tmp_path / "s", "--results")
+    assert command("plan", *where, tmp_path / "r").out.endswith(
+        "on cpu in float32 as they took (no cell here is alike)\n"
+    )
+    evidence.export([alone], tmp_path / "own")
+    assert "core time of cells" not in command("plan", *where, tmp_path / "own").out
 
 
 def test_the_plan_does_not_take_one_arms_cells_here_for_all_arms(world: Tiny, command: Command, tmp_path: Path) -> None:
