@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.campaign import Made, Selection, SpecificationError, hardware_text, made_on, planned
-from harness.progress import counted
 from harness.record import Record
 from harness.specification import Precision, cell_id
 from harness.store import Store
 from harness.study_definition import Study
+from harness.wording import counted
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from harness.campaign import data_sources, family_name
 from harness.claims import without_unread
 from harness.language_model_evidence import LanguageModelRecord
 from harness.plan import choose
-from harness.progress import counted
 from harness.store import Store
+from harness.wording import counted
 
 app = typer.Typer()
 

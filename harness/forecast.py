@@ -11,11 +11,12 @@ from harness import language_model_evidence
 from harness.campaign import Made, made_on
 from harness.environment import processor_name
 from harness.language_model_evidence import language_model_key, trained_stages, training_seconds
-from harness.progress import clock_text, counted
+from harness.progress import clock_text
 from harness.record import Record
 from harness.specification import Cell, Hardware
 from harness.study_definition import Study
 from harness.tasks import GeneralModel, Stage, product_key
+from harness.wording import counted
 from harness.workplace import Workplace
 
 CostKey = tuple[Hashable, str, str, str]  # data set (or what makes a language model), recipe, implementation, arm

@@ -12,9 +12,10 @@ from harness import evidence
 from harness.campaign import Selection, family_name, planned, warn_of_guesses
 from harness.coverage import plans
 from harness.forecast import Forecast, forecast
-from harness.progress import clock_text, counted
+from harness.progress import clock_text
 from harness.specification import Cell, cell_id
 from harness.study_definition import Study
+from harness.wording import counted
 from harness.workplace import Workplace
 
 

@@ -52,7 +52,9 @@ class ProgressState:
     def update(self, event: Event, now: float) -> float | None:
         """Take in one event. Returns the task's duration in seconds where the event ends one that was seen to start."""
         current = self.current.get(event.worker)
-        if event.kind == "started":
+        if event.kind in ("note", "waiting"):
+            self.current.pop(event.worker, None)  # it is gone, or has nothing to do
+        elif event.kind == "started":
             self.current[event.worker] = Current(event.task, now)
             self.failed.pop(event.task, None)
         elif event.kind == "progress":
@@ -133,11 +135,6 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def counted(number: int, thing: str, things: str | None = None) -> str:
-    """A number of things, in words; ``things`` is the plural where that is not ``thing`` with an s."""
-    return f"{number} {thing}" if number == 1 else f"{number} {things or f'{thing}s'}"
-
-
 def _kinds(name: str) -> Iterator[str]:
     """Yield the leading parts of a name, most of them first, down to the first part alone."""
     parts = name.split("/")
@@ -184,7 +181,9 @@ class ProgressView:
         """Take in one event of the runner."""
         now = self._clock()
         duration = self._state.update(event, now)
-        if event.kind == "failed":
+        if event.kind == "note":
+            self._print(event.message)
+        elif event.kind == "failed":
             self._print(f"failed: {event.task}: {event.message}")
         elif event.kind == "done" and event.message != STORED_ALREADY and self._live is None:
             self._print(self._done_line(event, duration))

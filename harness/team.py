@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from harness.store import Store, StoreError
+from harness.wording import counted
 from harness.worker import STORED_ALREADY, Ended, Event, Task, Work, failed_need, serve
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # the order of sums, so results, depend on threads
@@ -46,6 +47,7 @@ class _Member:
     process: SpawnProcess
     held: str | None = None  # the task it is carrying out
     ended: Ended | None = None
+    waits_for: frozenset[str] = frozenset()  # what nobody here held when it last had nothing to do
 
 
 class Team:
@@ -61,6 +63,7 @@ class Team:
         self._failed: dict[str, str] = {}
         self._losses: list[str] = []
         self._stopped: str | None = None
+        self._told_of_other_runs = False
 
     def stored_already(self) -> Iterator[Event]:
         """Yield one event for each task that is done before any worker starts."""
@@ -104,8 +107,23 @@ class Team:
             self._stopped = message.message if message.reason == "store unusable" else self._stopped
             return
         member.held = message.task if message.kind in ("started", "progress") else None
+        if message.kind == "waiting":
+            yield from self._look_for_other_runs(member)
+            return
         if self._is_news(message):
             yield message
+
+    def _look_for_other_runs(self, member: _Member) -> Iterator[Event]:
+        """Say once that tasks are held elsewhere: ready ones that none here holds, since the worker last waited."""
+        held = {other.held for other in self._members.values()}
+        settled = self._done | self._failed.keys()
+        ready = (task for task in self._tasks if task.name not in settled and self._done.issuperset(task.needs))
+        elsewhere = frozenset(task.name for task in ready if task.name not in held)
+        both, member.waits_for = member.waits_for & elsewhere, elsewhere  # one report may be older than another's claim
+        if both and not self._told_of_other_runs:
+            self._told_of_other_runs = True
+            number = counted(len(both), "task is", "tasks are")
+            yield Event("note", "", member.number, f"{number} held by another run on this store; waiting")
 
     def _is_news(self, event: Event) -> bool:
         if event.task in self._done or (event.kind == "failed" and event.task in self._failed):
@@ -124,6 +142,10 @@ class Team:
             return
         loss = f"worker {member.number} {_cause(member)}"
         self._losses.append(loss)
+        if left := len(self._members):  # else what is left undone says so
+            verb = "goes on" if left == 1 else "go on"
+            message = f"warning: {loss}; {left} of {len(self._processes)} workers {verb}"
+            yield Event("note", "", member.number, message)
         task = next((task for task in self._tasks if task.name == member.held), None)
         if task is None or self._work.is_done(task):
             return

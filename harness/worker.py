@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -25,6 +26,7 @@ from harness.store import Store
 
 _SHORTEST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 0.5
+_PATIENCE_SECONDS = 2.0  # of a worker that finds all that is left held by others
 _NEEDS = "needs "
 STORED_ALREADY = "found in the store"
 
@@ -40,9 +42,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a task in a worker; ``fraction`` of it that is done and ``error`` are in [0, 1]."""
+    """What happened to a task in a worker; ``fraction`` of it that is done and ``error`` are in [0, 1].
 
-    kind: Literal["started", "progress", "done", "failed"]
+    Two kinds are of no task: ``waiting`` is of a worker that has had nothing to do for a while, ``note`` is what the
+    team has to say of a worker.
+    """
+
+    kind: Literal["started", "progress", "done", "failed", "waiting", "note"]
     task: str
     worker: int
     message: str = ""
@@ -92,7 +98,8 @@ def serve(number: int, tasks: Sequence[Task], work: Work, store: Store, outgoing
     try:
         work.start()
     except Exception as error:  # whatever it is, the parent has to hear of it
-        store.write_failure(start_failure(number), _summary(error), traceback.format_exc())
+        with suppress(StoreError, OSError):  # what the parent hears has the reason too
+            store.write_failure(start_failure(number), _summary(error), traceback.format_exc())
         outgoing.send(Ended("could not start", _summary(error)))
         return
     worker = Worker(number, tasks, work, store, outgoing.send)
@@ -124,15 +131,21 @@ class Worker:
 
     def run(self) -> Ended:
         """Scan the tasks in their order, over and over, until all are settled or the store cannot be written."""
-        pause = _SHORTEST_WAIT_SECONDS
+        pause, idle = _SHORTEST_WAIT_SECONDS, 0.0
         while len(self._done) + len(self._failed) < len(self._tasks):
             try:
                 advanced = self._scan()
             except (StoreError, OSError) as error:
                 return Ended("store unusable", str(error))
-            pause = _SHORTEST_WAIT_SECONDS if advanced else min(pause * 1.5, _LONGEST_WAIT_SECONDS)
-            if not advanced:  # what is left is held by others, or needs what they hold
-                time.sleep(pause)
+            if advanced:
+                pause, idle = _SHORTEST_WAIT_SECONDS, 0.0
+                continue
+            pause = min(pause * 1.5, _LONGEST_WAIT_SECONDS)
+            time.sleep(pause)  # what is left is held by others, or needs what they hold
+            idle += pause
+            if idle >= _PATIENCE_SECONDS:
+                idle = 0.0
+                self._send(Event("waiting", "", self._number))
         return Ended("nothing left")
 
     def _scan(self) -> bool:

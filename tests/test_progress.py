@@ -104,6 +104,18 @@ def test_plain_output_has_a_line_a_task_and_few_summaries() -> None:
     ]
 
 
+def test_a_note_is_a_line_and_its_worker_has_no_task() -> None:
+    shown, _, output = view()
+    with shown:
+        shown(Event("started", NAMES[0], 1))
+        shown(Event("note", "", 1, "warning: worker 1 was killed"))
+    assert output.getvalue().splitlines()[0] == "warning: worker 1 was killed"
+    state = ProgressState(NAMES, 2, 0.0)
+    state.update(Event("started", NAMES[0], 1), 0.0)
+    state.update(Event("note", "", 1, "lost"), 1.0)
+    assert (state.current, state.done) == ({}, set())
+
+
 def test_the_live_picture_shows_each_worker_s_task() -> None:
     shown, clock, output = view(terminal=True, width=100)
     with shown:

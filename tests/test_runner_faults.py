@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from runner_fakes import FakeWork, Step, attempts, carry_out, chain, products
 
 from harness.runner import Event, Task, run
@@ -61,7 +64,9 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ne
 
 def test_a_killed_worker_is_named_and_the_other_goes_on(store: Store) -> None:
     tasks = (Task("deadly", (), Step(act="die-once")), *chain(4, seconds=0.1))
-    outcome, _ = carry_out(tasks, store, workers=2)
+    outcome, events = carry_out(tasks, store, workers=2)
+    (said,) = (event.message for event in events if event.kind == "note")
+    assert re.fullmatch(r"warning: worker [01] was killed \(SIGKILL.*\); 1 of 2 workers goes on", said)
     assert len(outcome.done) >= 6
     if "deadly" in outcome.failed:  # else the other worker took it up before the death was noticed
         assert "was killed" in outcome.failed["deadly"]
@@ -126,6 +131,30 @@ def test_two_runs_on_one_store_share_the_work(store: Store) -> None:
         assert (runner.returncode, errors) == (0, "")
         assert output.splitlines()[-1] == "10 0 0 None"
     assert attempts(store) == {task.name: 1 for task in chain(8)}
+
+
+def test_a_run_says_once_that_it_waits_for_tasks_of_another(store: Store) -> None:
+    tasks = (Task("held", (), Step()), Task("free", (), Step()), Task("child", ("held",), Step()))
+    notes: list[str] = []
+    with FileLock(store.lock_path("held"), thread_local=False) as lock:
+        late = threading.Timer(PATIENCE_SECONDS, lock.release)  # so that a run that says nothing ends too
+        late.start()
+
+        def take(event: Event) -> None:
+            if event.kind == "note":
+                notes.append(event.message)
+                lock.release()
+
+        outcome = run(tasks, FakeWork(store), 2, store, take)
+        late.cancel()
+    assert notes == ["1 task is held by another run on this store; waiting"]
+    assert len(outcome.done) == 3
+
+
+def test_a_worker_that_waits_for_another_of_the_same_run_is_no_news(store: Store) -> None:
+    tasks = (Task("long", (), Step(seconds=6)), Task("child", ("long",), Step()))
+    _, events = carry_out(tasks, store, workers=2)
+    assert {event.kind for event in events} == {"started", "progress", "done"}
 
 
 @needs_proc

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from harness import worker
 from harness.atomic import StoreFull
 from harness.store import Store
-from harness.worker import Ended, Event, Task, Worker, failed_need
+from harness.worker import Ended, Event, Task, Worker, failed_need, serve
 
 TASK = Task("cell", (), None)
 
@@ -57,6 +60,31 @@ def test_a_task_that_another_holds_is_left_to_it(store: Store) -> None:
     with FileLock(store.lock_path(TASK.name)):
         work_through(work, store)
     assert work.executed == []
+
+
+def test_a_worker_that_cannot_go_on_says_so_now_and_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_PATIENCE_SECONDS", 0.2)
+    work = ScriptedWork([*[False] * 9, True])
+    with FileLock(store.lock_path(TASK.name)):
+        ended, kinds = work_through(work, store)
+    assert ended == Ended("nothing left")
+    assert kinds.count("done") == 1
+    assert kinds.count("waiting") > 2
+
+
+def test_a_worker_that_cannot_start_is_heard_of_though_its_store_cannot_be_written(tmp_path: Path) -> None:
+    class Unready(ScriptedWork):
+        def start(self) -> None:
+            raise ImportError("no such engine")
+
+    (tmp_path / "store").touch()
+    incoming, outgoing = Pipe(duplex=False)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        serve(0, (TASK,), Unready([False]), Store(tmp_path / "store"), outgoing)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert incoming.recv() == Ended("could not start", "ImportError: no such engine")
 
 
 def test_a_failure_seen_by_another_is_taken_over(store: Store) -> None:
