@@ -50,7 +50,7 @@ def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[
         UnknownNameError: as :func:`harness.campaign.planned`.
         SpecificationError: when the store would then have selected cells of several devices or precisions, which a run
             refuses; nothing has been put there then.
-        InvalidRecord: when the store has one of the cells and it is damaged.
+        InvalidRecord: when a record of the store is damaged.
         StoreError: when a record cannot be written.
     """
     known = {record.cell: record for record in committed}
@@ -58,7 +58,7 @@ def adopt(study: Study, selection: Selection, store: Store, committed: Iterable[
     new = [known[name] for name in cells if name in known and not store.has_record(name)]
     fitting = [record for record in new if record.specification == cells[record.cell]]
     taken = [record for record in fitting if wanted.takes(record)]
-    _refuse_several(taken, [store.read_record(name) for name in cells if store.has_record(name)], store)
+    _refuse_several(taken, [record for record in store.records() if record.cell in cells], store)
     for record in taken:
         store.write_record(record)
     if other := [record.cell for record in new if record.specification != cells[record.cell]]:

@@ -23,7 +23,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from harness import claim_teller
 from harness.atomic import replace_text
 from harness.claims import Claim
-from harness.evidence import EvidenceError
+from harness.evidence import EvidenceError, read_text
 from harness.record import Record
 
 FILE = "history.json"  # in the folder of the committed evidence
@@ -67,7 +67,7 @@ def read(path: Path) -> History:
     if not path.exists():
         return History()
     try:
-        return _HISTORY.validate_json(path.read_text(encoding="utf-8"))
+        return _HISTORY.validate_json(read_text(path))
     except ValidationError as error:
         problem = error.errors()[0]["msg"]
         raise EvidenceError(f"{path}: {problem}; restore the file from its last commit") from error

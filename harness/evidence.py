@@ -183,7 +183,20 @@ def _parse(path: Path) -> Iterator[tuple[str, Record]]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     # Not splitlines, which also cuts at characters that a JSON text may hold.
-    return enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1)
+    return enumerate(read_text(path).removesuffix("\n").split("\n"), start=1)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of evidence.
+
+    Raises:
+        EvidenceError: when it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start + 1} is not UTF-8 ({error.reason})"
+        raise EvidenceError(f"{path}: {reason}; restore the file from its last commit") from error
 
 
 def _check_identity(record: Record, origin: str) -> None:
@@ -217,6 +230,6 @@ def _merge(group: dict[str, Record], committed: Iterable[Record], path: Path, re
 
 
 def _write(path: Path, text: str) -> None:
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    if path.exists() and path.read_bytes() == text.encode():
         return
     replace_text(path, text)

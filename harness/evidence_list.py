@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from harness.atomic import replace_text
-from harness.evidence import EvidenceError
+from harness.evidence import EvidenceError, read_text
 
 Item = TypeVar("Item")
 
@@ -23,7 +23,7 @@ def read_list(kind: TypeAdapter[tuple[Item, ...]], path: Path) -> tuple[Item, ..
     if not path.exists():
         return ()
     try:
-        items: tuple[Item, ...] = kind.validate_json(path.read_text(encoding="utf-8"))
+        items: tuple[Item, ...] = kind.validate_json(read_text(path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole text"
@@ -35,5 +35,5 @@ def write_list(kind: TypeAdapter[tuple[Item, ...]], items: Iterable[Item], path:
     """Write the items, one a line; a file whose content does not change is not written."""
     lines = [kind.dump_json((item,)).decode()[1:-1] for item in items]
     text = "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    if not path.exists() or path.read_bytes() != text.encode():
         replace_text(path, text)

@@ -156,8 +156,9 @@ def from_json(text: str, origin: str | Path) -> Record:
 
     Raises:
         OtherSchema: when the text says that it is a record of another schema.
-        InvalidRecord: when the text is not a record of this schema, its test error is not that of the items it says
-            were right, or its validation error is not that of the last epoch; the message names ``origin``.
+        InvalidRecord: when the text is not a record of this schema, it has no test items, its test error is not that
+            of the items it says were right, or its validation error is not that of the last epoch; the message names
+            ``origin``.
     """
     try:
         record: Record = _RECORD.validate_json(text)
@@ -175,6 +176,8 @@ def from_json(text: str, origin: str | Path) -> Record:
             f"{origin}: not a valid record: result.validation.error is {validation:g}, its last epoch says {last:g}"
         )
     test, right = record.result.test, _right_items(record.result)
+    if test.items < 1:
+        raise InvalidRecord(f"{origin}: not a valid record: result.test.items is {test.items}, at least 1 was tested")
     if right is None or abs(test.error - (1 - right / test.items)) > ROUNDING:
         counted = "nothing readable" if right is None else f"{right} of {test.items} items right"
         raise InvalidRecord(

@@ -80,8 +80,18 @@ class Store:
         return record
 
     def records(self) -> tuple[Record, ...]:
-        """All records, sorted by cell id. Raises InvalidRecord at the first unreadable one: none is passed over."""
-        return tuple(self.read_record(cell) for cell in self._cells())
+        """All records, sorted by cell id: none is passed over.
+
+        Raises:
+            InvalidRecord: at the first that cannot be read; the message names the remedy.
+        """
+        try:
+            return tuple(self.read_record(cell) for cell in self._cells())
+        except OtherSchema:
+            raise
+        except ValueError as error:  # InvalidRecord, or a file name that no cell has
+            remedy = f"`run` with --store {self.root} moves it to broken/ and measures the cell again"
+            raise InvalidRecord(f"{error}; {remedy}") from error
 
     def set_aside_broken(self) -> tuple[Path, ...]:
         """Move records that do not validate to ``broken/``, with a warning each, so that their cells run again.

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report.synthetic import cell, make_record
 
-from harness.evidence import ConflictingResultError, EvidenceError, export, load, natural_key
+from harness import baseline_evidence, claim_history, language_model_evidence
+from harness.evidence import ConflictingResultError, EvidenceError, export, load, natural_key, places
 from harness.record import to_json
 
 
@@ -105,6 +106,25 @@ def test_a_broken_line_is_named_with_its_file_and_number(tmp_path):
         file.write("{}\n")
     with pytest.raises(EvidenceError, match=r"rt-1k\.jsonl:2: not a valid record"):
         load(tmp_path)
+
+
+def test_bytes_that_are_no_text_are_named_with_their_file_and_what_helps(tmp_path):
+    path = tmp_path / "rt-1k.jsonl"
+    write(tmp_path, seeds(0, 1))
+    path.write_bytes(path.read_bytes()[:40] + b"\xff" + path.read_bytes()[41:])
+    for read in (load, places, lambda folder: export(seeds(2), folder)):
+        with pytest.raises(
+            EvidenceError, match=r"rt-1k\.jsonl: byte 41 is not UTF-8 .*; restore the file from its last"
+        ):
+            read(tmp_path)
+
+
+@pytest.mark.parametrize("module", [baseline_evidence, claim_history, language_model_evidence])
+def test_lists_of_evidence_that_are_no_text_are_named_too(tmp_path, module):
+    path = tmp_path / module.FILE
+    path.write_bytes(b"[\n\x80]")
+    with pytest.raises(EvidenceError, match=r"json: byte 3 is not UTF-8 .*; restore the file from its last commit"):
+        module.read(path)
 
 
 def test_a_cell_that_occurs_twice_is_refused(tmp_path):

@@ -34,6 +34,14 @@ def test_items_that_are_changed_cut_short_or_unreadable_are_refused(correct: str
         from_json(to_json(changed), "here")
 
 
+@pytest.mark.parametrize("items", [0, -1])
+def test_a_record_of_no_test_items_is_refused(items: int) -> None:
+    result = a_record().result
+    empty = replace(result, test=replace(result.test, items=items, error=1.0), correct="")
+    with pytest.raises(InvalidRecord, match=rf"^here: not a valid record: result.test.items is {items}, at least 1"):
+        from_json(to_json(replace(a_record(), result=empty)), "here")
+
+
 @pytest.mark.parametrize("changed", ["the validation error", "the last epoch"])
 def test_a_validation_error_that_the_last_epoch_does_not_have_is_refused(changed: str) -> None:
     """Base rates are chosen by it, so that a changed one would move more than its own cell."""

@@ -101,6 +101,16 @@ def test_any_truncation_is_set_aside_so_that_the_cell_runs_again(
     assert store.set_aside_broken() == ()
 
 
+@pytest.mark.parametrize("name", [f"{a_record().cell}.json", "toy/a cell.json"])
+def test_who_only_reads_a_broken_record_is_told_what_helps(store: Store, name: str) -> None:
+    path = store.root / "records" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(to_json(a_record())[:50])
+    with pytest.raises(InvalidRecord, match=rf"; `run` with --store {store.root} moves it to broken/ and measures"):
+        store.records()
+    assert path.exists()
+
+
 def test_what_is_set_aside_is_named_numbered_and_kept(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     path = store.record_path(a_record().cell)
     path.parent.mkdir(parents=True)
