@@ -13,6 +13,7 @@ from rich.console import Console
 from harness import baseline_evidence, claim_history, evidence, language_model_evidence, options
 from harness.campaign import data_sources, family_name
 from harness.claims import without_unread
+from harness.evidence import EvidenceError
 from harness.language_model_evidence import LanguageModelRecord
 from harness.plan import choose
 from harness.store import Store
@@ -25,7 +26,7 @@ app = typer.Typer()
 def export(
     context: typer.Context,
     store: options.StoreFolder = options.DEFAULT_STORE,
-    results: options.Results = options.RESULTS,
+    results: options.WrittenResults = options.RESULTS,
     overwrite: Annotated[bool, typer.Option(help="Let new results of committed cells replace the old.")] = False,
 ) -> None:
     """Add the run store's records to the committed evidence, one sorted text file a dataset.
@@ -34,6 +35,9 @@ def export(
     """
     study = context.obj
     records = without_unread(Store(store).records(), study.claims, study.protocol)
+    if not records:
+        fault = "has no records" if store.is_dir() else "no such folder"
+        raise EvidenceError(f"{store}: {fault}: nothing to export; name the store of a run with --store")
     models = language_model_evidence.collect(Store(store), records)
     with evidence.exclusive(results):
         written = evidence.export(records, results, replace=overwrite)
@@ -87,7 +91,7 @@ def history(context: typer.Context, results: options.Results = options.RESULTS) 
 def baselines(
     context: typer.Context,
     dataset: options.Datasets = None,
-    results: options.Results = options.RESULTS,
+    results: options.WrittenResults = options.RESULTS,
     data: options.Data = None,
 ) -> None:
     """Tune and measure the linear baselines on the cells' own splits, and write them to the evidence."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from harness.environment import best_precision
+from harness.evidence import EvidenceError
 from harness.specification import Hardware
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
@@ -19,6 +20,13 @@ def _device(name: str | None) -> str | None:
     if name is not None and not re.fullmatch(r"cpu|cuda(:\d+)?", name):
         raise typer.BadParameter(f"{name!r} is not cpu, cuda or cuda:N")
     return name
+
+
+def _existing_evidence(folder: Path) -> Path:
+    """A misspelt folder must not pass for one without evidence; that of a study without any may be missing."""
+    if folder != RESULTS and not folder.is_dir():
+        raise EvidenceError(f"{folder}: no such folder of evidence; name another with --results")
+    return folder
 
 
 ProfileName = Annotated[str, typer.Option("--profile", help="How much of the study (study/profiles.py).")]
@@ -52,7 +60,12 @@ AnyPrecision = Annotated[
     PrecisionName | None, typer.Option("--precision", help="As of the run; default: that of all the records.")
 ]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
-Results = Annotated[Path, typer.Option("--results", help="Folder of the committed evidence.")]
+Results = Annotated[
+    Path, typer.Option("--results", callback=_existing_evidence, help="Folder of the committed evidence.")
+]
+WrittenResults = Annotated[
+    Path, typer.Option("--results", help="Folder of the committed evidence; made where missing.")
+]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder with data sets; default: DFT_DATA.")]
 Output = Annotated[Path, typer.Option("--output", help="Folder for the rendered report.")]
 

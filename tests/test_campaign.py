@@ -64,7 +64,9 @@ def begin(world: Tiny, store: Path) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": path, "DFT_CACHE": str(world.folder / "cache")}
     decays = [word for decay in WIDE.decays or () for word in ("--decay", str(decay))]
     command = [sys.executable, "-c", PROGRAM, str(world.folder), "run", "--workers", "2", *decays]
-    command += ["--store", str(store), "--results", str(store / "none"), "--data", str(world.folder / "data")]
+    nothing = world.folder / "none"
+    nothing.mkdir(exist_ok=True)
+    command += ["--store", str(store), "--results", str(nothing), "--data", str(world.folder / "data")]
     return subprocess.Popen(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )

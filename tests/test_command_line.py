@@ -66,6 +66,12 @@ def command(world: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return run
 
 
+@pytest.fixture
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of evidence without any."""
+    return tmp_path_factory.mktemp("empty")
+
+
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
@@ -97,9 +103,9 @@ def test_the_module_is_a_program_that_names_a_mistake_without_a_traceback(tmp_pa
     ],
 )
 def test_an_unknown_name_is_one_clear_line(
-    command: Command, tmp_path: Path, verb: str, option: str, wrong: str, nearest: str
+    command: Command, tmp_path: Path, empty: Path, verb: str, option: str, wrong: str, nearest: str
 ) -> None:
-    said = command(verb, option, wrong, "--store", tmp_path / "s", "--results", tmp_path / "r", study=STUDY)
+    said = command(verb, option, wrong, "--store", tmp_path / "s", "--results", empty, study=STUDY)
     assert (said.status, said.err.count("\n"), said.err.startswith("error: unknown")) == (1, 1, True)
     assert f"{wrong!r}. Did you mean '{nearest}" in said.err
     assert "Valid: " in said.err
@@ -126,21 +132,23 @@ def test_the_plan_lists_every_cell_its_state_and_the_missing_time(
 
 
 def test_the_plan_counts_language_models_by_those_in_the_store_and_in_the_evidence(
-    world: Tiny, command: Command, tmp_path: Path
+    world: Tiny, command: Command, tmp_path: Path, empty: Path
 ) -> None:
     made, places = world.folder / "store", ("--store", tmp_path / "store", "--results", tmp_path / "results")
-    full = command("plan", "--profile", "full", "--store", made, "--results", tmp_path / "none").out
+    full = command("plan", "--profile", "full", "--store", made, "--results", empty).out
     # repetition 100 is not made: it costs what repetitions 0 and 1, of which the plan has the former, took
     assert full.endswith(" for 1 language model\n")
     assert command("export", "--store", made, "--results", tmp_path / "results").status == 0
     said = command("plan", "--profile", "full", *places).out
     assert said.endswith(" for 3 language models, 1 language model of unknown cost\n")  # the general one
-    elsewhere = ("--store", made, "--results", tmp_path / "none", "--precision", "bfloat16")
+    elsewhere = ("--store", made, "--results", empty, "--precision", "bfloat16")
     assert ", 4 language models of unknown cost\n" in command("plan", "--profile", "full", *elsewhere).out
 
 
-def test_the_plan_names_families_that_wait_for_tuning_and_unknown_costs(command: Command, tmp_path: Path) -> None:
-    said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", tmp_path / "r")
+def test_the_plan_names_families_that_wait_for_tuning_and_unknown_costs(
+    command: Command, tmp_path: Path, empty: Path
+) -> None:
+    said = command("plan", "--profile", "full", "--store", tmp_path / "s", "--results", empty)
     assert said.out.count("missing") == 4
     assert "waits     tiny-questions/tiny/torch/freez+stlr/decay-2.6: for tuning" in said.out
     line = (
@@ -254,13 +262,13 @@ def test_the_overview_counts_what_is_neither_stored_nor_committed_and_every_cell
 
 
 def test_final_cells_whose_rate_is_open_are_missing_wherever_they_are_shown(
-    world: Tiny, command: Command, tmp_path: Path
+    world: Tiny, command: Command, tmp_path: Path, empty: Path
 ) -> None:
     """At the middle of the grid, where they stand meanwhile, a cell may be known for another reason."""
     record = Store(world.folder / "store").read_record(cell_id(world.cell()))
     Store(tmp_path / "s").write_record(record)
     full = replace(world.study, profiles={"full": world.study.profiles["full"]})
-    said = command("overview", "--store", tmp_path / "s", "--results", tmp_path / "r", study=full)
+    said = command("overview", "--store", tmp_path / "s", "--results", empty, study=full)
     assert [line.split()[2:4] for line in said.out.splitlines()[1:2]] == [["8", "8"]]
 
 
@@ -487,10 +495,16 @@ def test_a_damaged_line_of_evidence_is_named(world: Tiny, command: Command, tmp_
 )
 @pytest.mark.parametrize("verb", ["run", "reproduce"])
 def test_a_run_that_is_not_complete_says_why_and_exits_with_1(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, outcome: Measurement, line: str
+    command: Command,
+    tmp_path: Path,
+    empty: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    outcome: Measurement,
+    line: str,
 ) -> None:
     monkeypatch.setattr(measuring, "measure", lambda *_: outcome)
-    places = ("--store", tmp_path / "store", "--results", tmp_path / "none")
+    places = ("--store", tmp_path / "store", "--results", empty)
     said = command(verb, *places, *(("--output", tmp_path / "report") if verb == "reproduce" else ()))
     assert said.err == f"{line}\n"
     assert said.status == 1
@@ -507,7 +521,13 @@ def test_a_run_that_is_not_complete_says_why_and_exits_with_1(
 )
 @pytest.mark.parametrize("verb", ["run", "reproduce"])
 def test_a_gpu_gets_one_worker_unless_more_are_asked_for(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, asked: tuple[str, ...], expected: int
+    command: Command,
+    tmp_path: Path,
+    empty: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    asked: tuple[str, ...],
+    expected: int,
 ) -> None:
     given: list[object] = []
     monkeypatch.setattr(options, "DEFAULT_WORKERS", 5)  # of a machine with five cores
@@ -517,7 +537,7 @@ def test_a_gpu_gets_one_worker_unless_more_are_asked_for(
         return Measurement((), {}, "enough")
 
     monkeypatch.setattr(measuring, "measure", measure)
-    command(verb, *asked, "--store", tmp_path / "store", "--results", tmp_path / "none")
+    command(verb, *asked, "--store", tmp_path / "store", "--results", empty)
     assert given == [expected]
 
 

@@ -58,6 +58,27 @@ def test_evidence_is_written_under_the_lock_of_its_folder(
     assert {path.name: path.stat().st_mtime_ns for path in results.iterdir()} != before
 
 
+@pytest.mark.parametrize("verb", ["prune", "adopt", "history", "plan", "overview"])
+def test_a_folder_of_evidence_that_is_read_must_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    results = tmp_path / "reslts"
+    assert command(monkeypatch, verb, "--results", results) == 1
+    assert capsys.readouterr().err == f"error: {results}: no such folder of evidence; name another with --results\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("made", "fault"), [(False, "no such folder"), (True, "has no records")])
+def test_an_export_of_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], made: bool, fault: str
+) -> None:
+    if made:
+        (tmp_path / "store").mkdir()
+    assert command(monkeypatch, "export", "--store", tmp_path / "store", "--results", tmp_path / "results") == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'store'}: {fault}: nothing to export; ")
+    assert not (tmp_path / "results").exists()
+
+
 def test_an_export_waits_for_another_command_and_loses_nothing_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -81,7 +81,7 @@ def test_the_lines_work_where_the_readme_puts_them(tmp_path: Path, chosen: list[
     code = "from study.__main__ import STUDY, main; assert '3.2' not in repr(STUDY.claims); main(STUDY)"
     paths = f"import sys; sys.path[:0] = {[str(tmp_path), str(ROOT)]!r}; "
     command = [sys.executable, "-c", paths + code, "plan", *chosen]
-    places = ["--store", str(tmp_path / "store"), "--results", str(tmp_path / "none")]
+    places = ["--store", str(tmp_path / "store"), "--results", str(tmp_path)]
     said = subprocess.run([*command, *places], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert re.findall(rf"^missing   {re.escape(missing)}/decay-3.2/", said, re.MULTILINE)
 

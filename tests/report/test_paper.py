@@ -330,6 +330,7 @@ def test_the_command_builds_the_paper_on_request_and_names_unused_numbers(folder
     path = folder / "sections/reproduction.typ"
     path.write_text(path.read_text().replace('#number("study/core-hours")', "some"))
     (tmp_path / "README.md").write_text(f"Before.\n{START}\n{END}\nAfter.\n")
+    (tmp_path / "none").mkdir()
     places = ["--results", str(tmp_path / "none"), "--output", str(tmp_path / "report"), "--paper", str(folder)]
     said = CliRunner().invoke(app, ["report", *places], obj=STUDY)
     empty = replace(INPUTS, records=(), claims=STUDY.claims)
