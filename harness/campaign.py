@@ -13,7 +13,7 @@ from harness.claims import Family
 from harness.corpus.sources import Sources, default_sources
 from harness.engine import Engine
 from harness.environment import source_digest
-from harness.plan import Plan, UnknownNameError, choose, narrowed, plan, together, unknown_name
+from harness.plan import MOST_LISTED, Plan, UnknownNameError, choose, narrowed, plan, together, unknown_name
 from harness.progress import ProgressView
 from harness.record import Record
 from harness.runner import Task, run
@@ -73,7 +73,8 @@ def selected_profile(study: Study, selection: Selection) -> Profile:
     another dataset that of its first.
 
     Raises:
-        UnknownNameError: naming what does not exist, the nearest and all valid names.
+        UnknownNameError: naming what does not exist, the nearest and all valid names; or what the profile has where it
+            has nothing of what is selected, or a decay that no cell can be named after.
     """
     profile = study.profiles[choose("profile", selection.profile, study.profiles)]
     own = tuple(dict.fromkeys(sweep.dataset.name for sweep in profile.sweeps))
@@ -89,11 +90,37 @@ def selected_profile(study: Study, selection: Selection) -> Profile:
         for arm in arms or (sweep.arm,)
         if arm.name == sweep.arm.name or arm.name not in declared
     ]
+    if not sweeps:
+        raise _nothing_selected(profile, selection)
     return replace(profile, sweeps=tuple(sweeps))
+
+
+def _nothing_selected(profile: Profile, selection: Selection) -> UnknownNameError:
+    """Tell what the profile has of each kind that was selected, together as it has them."""
+
+    def names(sweep: Sweep) -> tuple[str, ...]:
+        each = (
+            (selection.datasets, sweep.dataset.name),
+            (selection.implementations, sweep.implementation),
+            (selection.arms, sweep.arm.name),
+        )
+        return tuple(name for chosen, name in each if chosen)
+
+    asked = " and ".join(
+        " or ".join(chosen) for chosen in (selection.datasets, selection.implementations, selection.arms) if chosen
+    )
+    has = tuple(dict.fromkeys(" and ".join(names(sweep)) for sweep in profile.sweeps))
+    more = f" and {len(has) - MOST_LISTED} more, see `plan`" if len(has) > MOST_LISTED else ""
+    return UnknownNameError(
+        f"profile {profile.name!r} has no cells of {asked}; it has {', '.join(has[:MOST_LISTED])}{more}"
+    )
 
 
 def _with_decays(sweep: Sweep, decays: Sequence[float] | None) -> Sweep:
     """The sweep at these decays instead of its own; a decay that it did not have is simply another arm."""
+    for decay in decays or ():
+        if float(f"{decay:g}") != decay:
+            raise UnknownNameError(f"decay {decay!r}: cells are named after six digits of it; give {decay:g}")
     return sweep if not decays else replace(sweep, decays=tuple(decays))
 
 

@@ -204,7 +204,6 @@ def test_a_selection_takes_that_part_of_the_profile(reference: Reference) -> Non
     study = reference.world.study
     news = planned(study, Selection("quick", datasets=("tiny-news",)), ()).cells
     assert {(cell.dataset.name, cell.arm.name) for cell in news} == {("tiny-news", SCRATCH.name)}
-    assert planned(study, Selection("quick", implementations=("fastai",)), ()).cells == ()
     cell = replace(reference.world.cell(replace(MAIN, decay=1.0)), repetition=1)
     assert planned(study, Selection("quick", cells=(cell_id(cell),)), ()).cells == (cell,)
     alike = planned(study, Selection("quick", cells=(cell_id(cell), "tiny-questions/*/decay-1/*")), ()).cells
@@ -236,6 +235,15 @@ def test_a_data_set_that_the_profile_lacks_is_run_as_its_first(reference: Refere
         (Selection("quik"), r"unknown profile 'quik'\. Did you mean 'quick'\? Valid: quick, full"),
         (Selection("full", datasets=("tiny-new",)), r"unknown dataset 'tiny-new'\. Did you mean 'tiny-news'\?"),
         (Selection("quick", implementations=("pytorch",)), r"'pytorch'\. Did you mean 'torch'\? Valid: torch, fastai"),
+        (
+            Selection("quick", implementations=("fastai",)),
+            r"^profile 'quick' has no cells of fastai; it has torch$",
+        ),
+        (
+            Selection("quick", datasets=("tiny-news",), arms=("freez+stlr",)),
+            r"of tiny-news and freez\+stlr; it has tiny-questions and freez\+stlr, tiny-news and scratch$",
+        ),
+        (Selection("quick", decays=(2.6, 2.60000001)), r"^decay 2.60000001: .* six digits of it; give 2\.6$"),
         (Selection("quick", arms=("lost",)), r"unknown arm 'lost'\. Did you mean 'last'\?"),
         (Selection("quick", cells=("tiny-questions/tiny",)), r"unknown cell 'tiny-questions/tiny'\. Did you mean"),
         (Selection("full", cells=("none*",)), r"unknown cell 'none\*'\. Valid: tiny-questions/"),
