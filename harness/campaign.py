@@ -12,7 +12,7 @@ from typing import NamedTuple
 from harness.claims import Family
 from harness.corpus.sources import Sources, default_sources
 from harness.engine import Engine
-from harness.environment import source_digest
+from harness.environment import check_device, source_digest
 from harness.plan import MOST_LISTED, Plan, UnknownNameError, choose, narrowed, plan, together, unknown_name
 from harness.progress import ProgressView
 from harness.record import Record
@@ -162,7 +162,9 @@ def measure(
         KeyboardInterrupt: on an interrupt, after the workers are gone; what is done is kept.
         SpecificationError: when the store holds one of the cells made from another specification, or on another kind
             of device or in another precision.
+        DeviceError: when this machine has not the device.
     """
+    check_device(place.hardware.device)
     place.store.set_aside_broken()
     warn_of_guesses(planned(study, selection, (*committed, *place.store.records())))
     tried: set[str] = set()

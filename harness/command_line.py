@@ -27,6 +27,7 @@ from harness.campaign import (
 )
 from harness.claims import ClaimsError
 from harness.corpus.texts import CorpusError
+from harness.environment import DeviceError
 from harness.evidence import ConflictingResultError, EvidenceError
 from harness.measuring import exit_if, measured_or_exit
 from harness.options import chosen_hardware, chosen_workers
@@ -46,6 +47,7 @@ EXPECTED = (
     ClaimsError,
     ConflictingResultError,
     CorpusError,
+    DeviceError,
     EvidenceError,
     claim_history.HistoryError,
     InvalidRecord,

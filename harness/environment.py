@@ -134,13 +134,39 @@ def best_precision(device: str) -> Precision:
     """bfloat16 where ``device`` computes products in it natively, else float32.
 
     A processor without such units emulates them slowly, or has no bfloat16 LSTM at all.
+
+    Raises:
+        DeviceError: when there is CUDA, but not this device.
     """
     if device == "cpu":
         return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(vector_units()) else "float32"
     import torch  # noqa: PLC0415  (the process that starts workers on processors needs no torch)
 
-    native = torch.cuda.is_available() and torch.cuda.get_device_capability(device) >= (8, 0)
-    return "bfloat16" if native else "float32"
+    if not torch.cuda.is_available():
+        return "float32"
+    check_device(device)
+    return "bfloat16" if torch.cuda.get_device_capability(device) >= (8, 0) else "float32"
+
+
+class DeviceError(ValueError):
+    """A device that this machine does not have, or that torch cannot use."""
+
+
+def check_device(device: str) -> None:
+    """Look for the device before anything is done on it.
+
+    Raises:
+        DeviceError: when it is not there.
+    """
+    if device == "cpu":
+        return
+    import torch  # noqa: PLC0415  (as above)
+
+    if not torch.cuda.is_available():
+        raise DeviceError(f"--device {device}: torch {torch.__version__} finds no CUDA here; give --device cpu")
+    number, there = int(device.partition(":")[2] or 0), torch.cuda.device_count()
+    if number >= there:
+        raise DeviceError(f"--device {device}: the last device of this machine is cuda:{there - 1}")
 
 
 def _processor_facts() -> dict[str, str]:

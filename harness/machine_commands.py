@@ -11,6 +11,7 @@ from rich.console import Console
 
 from harness import evidence, options
 from harness.campaign import MODELS, Measurement, Selection, data_sources, measure, workplace
+from harness.environment import check_device
 from harness.options import chosen_hardware
 from harness.plan import choose
 from harness.specification import Hardware
@@ -31,6 +32,7 @@ def bench(
 
     In float32, in the best precision of the hardware, and the best of torch against fastai in float32.
     """
+    check_device(device)
     import torch  # noqa: PLC0415
 
     from harness.benchmark import run_benchmark  # noqa: PLC0415  (imports torch and fastai)
@@ -87,6 +89,7 @@ def pretrain(  # noqa: PLR0913
     data: options.Data = None,
 ) -> None:
     """Pre-train the general language models on Wikipedia; run it again to go on after an interruption."""
+    check_device(device)
     from harness.general.pretraining import Places  # noqa: PLC0415  (imports torch)
     from harness.general.pretraining import pretrain as train  # noqa: PLC0415
     from harness.weights import WeightsError  # noqa: PLC0415

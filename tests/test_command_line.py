@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_study import MAIN, SCRATCH, Tiny, measured, tiny
 
 from harness import evidence, language_model_evidence, measuring, options
@@ -539,6 +540,22 @@ def test_a_gpu_gets_one_worker_unless_more_are_asked_for(
     monkeypatch.setattr(measuring, "measure", measure)
     command(verb, *asked, "--store", tmp_path / "store", "--results", empty)
     assert given == [expected]
+
+
+@pytest.mark.parametrize("there", [0, 1])
+@pytest.mark.parametrize("verb", ["run", "reproduce", "bench", "pretrain"])
+def test_a_device_that_is_not_there_is_one_clear_line(
+    command: Command, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch, verb: str, there: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    places = ("--store", tmp_path / "store", "--results", empty) if verb in ("run", "reproduce") else ()
+    precision = () if verb == "bench" else ("--precision", "best")
+    said = command(verb, "--device", "cuda:1", *precision, *places)
+    assert (said.status, said.err.count("\n")) == (1, 1)
+    assert said.err.startswith("error: --device cuda:1: ")
+    assert said.err.endswith(("finds no CUDA here; give --device cpu\n", "of this machine is cuda:0\n")[there])
+    assert not (tmp_path / "store").exists()
 
 
 def test_cells_that_are_stored_and_committed_are_reproduced_without_running(

@@ -62,6 +62,7 @@ def test_the_best_precision_of_a_gpu_is_what_that_gpu_has_units_for(
 ) -> None:
     of = {"cuda:1": capability, "cuda": (0, 0)}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: of[device or "cuda"])
     assert best_precision("cuda:1") == expected
 
