@@ -21,6 +21,7 @@ from harness.specification import Cell, Hardware, cell_id
 from harness.store import Store
 from harness.study_definition import Profile, Study, Sweep
 from harness.tasks import plan_tasks
+from harness.wording import counted
 from harness.workplace import IMPLEMENTATIONS, Workplace
 
 _LOG = logging.getLogger(__name__)
@@ -212,9 +213,9 @@ def warn_of_guesses(current: Plan) -> None:
     """Warn of cells that run at a base rate which nothing has chosen."""
     if current.guessed:
         _LOG.warning(
-            "nothing has chosen a base rate for %d families, first %s: their cells run at the middle of the grid; "
+            "nothing has chosen a base rate for %s, first %s: cells run at the middle of the grid; "
             "tune them with a profile that has tuning repetitions, or name the evidence that has with --results",
-            len(current.guessed),
+            counted(len(current.guessed), "family", "families"),
             family_name(current.guessed[0]),
         )
 
@@ -249,7 +250,8 @@ def stored_records(store: Store, cells: Sequence[Cell]) -> tuple[Record, ...]:
             )
     other = [record.cell for record in records if record.inputs.source != source_digest()]
     if other:
-        _LOG.warning("%d records in %s were made by other training code, first %s", len(other), store.root, other[0])
+        number = counted(len(other), "record was", "records were")
+        _LOG.warning("%s made by other training code, in %s, first %s", number, store.root, other[0])
     return tuple(records)
 
 

@@ -38,6 +38,7 @@ from harness.report.faults import PaperError, ReadmeError
 from harness.specification import Hardware
 from harness.store import RecordExists, Store, StoreError
 from harness.study_definition import Study
+from harness.wording import counted
 
 if TYPE_CHECKING:
     from harness.report.inputs import ReportInputs
@@ -209,7 +210,7 @@ def reproduce(  # noqa: PLR0913
     )
     anew = measured_anew(ran, committed)
     if known := len(ran) - len(anew):
-        line = f"not compared: {known} cells, which {store} has as the committed records themselves; "
+        line = f"not compared: {counted(known, 'cell')}, which {store} has as the committed records themselves; "
         Console().print(line + "give another --store to measure them", soft_wrap=True, highlight=False)
     comparison = compare(anew, committed)
     for line in reproduction_lines(comparison):

@@ -35,14 +35,14 @@ def show_plan(study: Study, selection: Selection, place: Workplace, results: Pat
         state = "stored" if name in stored else "committed" if name in known else "missing"
         console.print(f"{state:9} {name}", highlight=False, soft_wrap=True)
     for family in current.waiting:
-        console.print(f"waits     {family_name(family)}: for tuning")
+        console.print(f"waits     {family_name(family)}: for tuning", highlight=False, soft_wrap=True)
     missing = [cell for cell in current.cells if cell_id(cell) not in stored]
-    wait = f", {len(current.later)} more wait for tuning" if current.later else ""
-    total = f"{len(current.cells)} cells, {len(missing)} not in the store{wait}; core time: "
+    wait = f", {counted(len(current.later), 'more waits', 'more wait')} for tuning" if current.later else ""
+    total = f"{counted(len(current.cells), 'cell')}, {len(missing)} not in the store{wait}"
     wanted = [*missing, *current.later]
     expected = forecast(study, (*current.cells, *current.later), known.values(), place, results)
-    estimates = (estimate.text for estimate in expected.of(wanted))
-    console.print(total + ", ".join(filter(None, estimates)), highlight=False, soft_wrap=True)
+    estimates = ", ".join(estimate.text for estimate in expected.of(wanted) if estimate.text)
+    console.print("; core time: ".join(filter(None, (total, estimates))), highlight=False, soft_wrap=True)
     if wanted and expected.note:
         console.print(expected.note, highlight=False, soft_wrap=True)
 

@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from harness.runner import STORED_ALREADY, Event
+from harness.wording import counted
 
 _SUMMARY_SECONDS = 10.0
 _WIDTH = 40
@@ -122,9 +123,9 @@ class ProgressState:
         parts.append("estimating time left" if left is None else f"about {clock_text(left)} left")
         cells, models = self.later
         if cells:
-            parts.append(f"then {cells} cells whose base rates these choose")
+            parts.append(f"then {counted(cells, 'cell')} whose base rate these choose")
         if models:
-            parts.append(f"and {models} language models")
+            parts.append(f"and {counted(models, 'language model')}")
         return ", ".join(parts)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from harness.record import RealisedRates, Record
 from harness.reproduction import Comparison, compare
+from harness.wording import counted
 
 RATE_TOLERANCE = 1e-9
 
@@ -83,8 +84,8 @@ def reproduction_lines(comparison: Iterable[Comparison]) -> tuple[str, ...]:
     comparison = tuple(comparison)
     counts = Counter(one.agreement for one in comparison)
     lines = [f"{one.agreement:12} {one.cell}: error {100 * one.error:.2f} %{_band(one)}" for one in comparison]
-    total = f"{len(comparison)} cells: " + ", ".join(f"{n} {name}" for name, n in counts.most_common())
-    return (*lines, total)
+    outcomes = ", ".join(f"{number} {name}" for name, number in counts.most_common())
+    return (*lines, ": ".join(filter(None, (counted(len(comparison), "cell"), outcomes))))
 
 
 def _band(one: Comparison) -> str:

@@ -158,6 +158,22 @@ def test_the_plan_names_families_that_wait_for_tuning_and_unknown_costs(
     assert said.out.endswith(f"{line}unknown cost\n")
 
 
+def test_the_plan_of_one_cell_is_english_and_that_of_none_missing_has_no_time(
+    world: Tiny, command: Command, tmp_path: Path, empty: Path
+) -> None:
+    where = ("--cell", cell_id(world.cell()), "--results", empty, "--store")
+    assert command("plan", *where, tmp_path / "s").out.splitlines()[1].startswith("1 cell, 1 not in the store; core ")
+    assert command("plan", *where, world.folder / "store").out.endswith("\n1 cell, 0 not in the store\n")
+
+
+def test_a_family_that_waits_is_named_in_one_line_however_long(
+    world: Tiny, command: Command, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    said = command("plan", "--profile", "full", "--store", empty, "--results", empty)
+    assert "waits     tiny-questions/tiny/torch/freez+stlr/decay-2.6: for tuning\n" in said.out
+
+
 def test_the_plan_counts_waiting_cells_and_takes_a_missing_cost_from_the_other_implementation(
     world: Tiny, command: Command, tmp_path: Path
 ) -> None:
