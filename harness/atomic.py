@@ -22,7 +22,7 @@ _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 
 
 class StoreError(RuntimeError):
-    """The store cannot be written; the message names the file, the fault and the remedy."""
+    """The store, or a file of evidence, cannot be written; the message names the file, the fault and the remedy."""
 
 
 class StoreFull(StoreError):
@@ -58,8 +58,15 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write ``text`` in UTF-8 as :func:`replace_file` does."""
-    replace_file(path, lambda temporary: write_bytes(temporary, text.encode()))
+    """Write ``text`` in UTF-8 as :func:`replace_file` does.
+
+    Raises:
+        StoreError: when the system refuses; StoreFull when space is what is missing.
+    """
+    try:
+        replace_file(path, lambda temporary: write_bytes(temporary, text.encode()))
+    except OSError as error:
+        raise _store_error(path, error, "check that the folder is writable") from error
 
 
 def _beside(path: Path) -> Path:
@@ -89,7 +96,8 @@ def place(path: Path, write: Callable[[Path], None]) -> bool:
     except (OSError, SafetensorError) as error:
         if _error_number(error) is None:  # the writer's own mistake, such as a tensor that cannot be stored
             raise
-        raise _store_error(path, error) from error
+        remedy = "check that the folder is writable and its file system supports hard links"
+        raise _store_error(path, error, remedy) from error
     finally:
         with suppress(OSError):  # nothing was written, or it is removed as a leftover later
             temporary.unlink()
@@ -104,13 +112,13 @@ def _link(source: Path, path: Path) -> bool:
     return True
 
 
-def _store_error(path: Path, error: Exception) -> StoreError:
+def _store_error(path: Path, error: Exception, remedy: str) -> StoreError:
     existing = next(folder for folder in path.absolute().parents if folder.exists())
     free = shutil.disk_usage(existing).free // 2**20
     fault = f"{path}: could not be written: {error} ({free} MiB free)"
     if is_full(error):
         return StoreFull(f"{fault}; make space or raise the quota and run again: what is stored is kept")
-    return StoreError(f"{fault}; check that the folder is writable and its file system supports hard links")
+    return StoreError(f"{fault}; {remedy}")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -29,10 +29,13 @@ def run(tasks: Sequence[Task], work: Work, workers: int, store: Store, on_event:
 
     Raises:
         ValueError: when names repeat, needs are unknown or circular, or ``workers`` is not positive.
+        StoreError: when something is left to do and the store cannot be written.
         KeyboardInterrupt: on SIGINT or SIGTERM, after the workers are gone.
     """
     _check(tasks, workers)
     store.set_aside_broken()
+    if not all(map(work.is_done, tasks)):
+        store.probe()
     store.clear_failures([task.name for task in tasks] + [start_failure(number) for number in range(workers)])
     team = Team(tasks, work, store)
     with _sigterm_interrupts():

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 from harness.atomic import StoreError, StoreFull, place, temporary_files, write_bytes
 from harness.record import InvalidRecord, OtherSchema, Record, from_json, to_json
@@ -140,6 +142,12 @@ class Store:
         Raises StoreError (StoreFull) when it cannot be written, and whatever else ``writer`` raises.
         """
         place(self.product_path(key), writer)
+
+    def probe(self) -> None:
+        """Write a file as records are written, and remove it. Raises StoreError where that cannot be done."""
+        path = self.root / "records" / f".probe.{os.getpid()}-{uuid4().hex[:8]}.tmp"
+        place(path, lambda temporary: write_bytes(temporary, b""))
+        path.unlink(missing_ok=True)
 
     def lock_path(self, name: str) -> Path:
         """Name the lock file of the task ``name``, and make its folder."""

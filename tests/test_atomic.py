@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness import atomic
-from harness.atomic import replace_file, replace_text
+from harness.atomic import StoreError, StoreFull, replace_file, replace_text
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path):
@@ -35,6 +35,14 @@ def test_a_file_has_its_name_only_once_it_is_on_the_disk(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(atomic, "synchronize", refuse)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StoreFull, match=r"facts\.json: .*No space left on device \(\d+ MiB free\); make space"):
         replace_text(path, "first")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_is_named_with_what_helps(tmp_path):
+    (tmp_path / "results").touch()
+    with pytest.raises(
+        StoreError, match=r"results/facts\.json: could not be written: .*; check that the folder is wri"
+    ):
+        replace_text(tmp_path / "results" / "facts.json", "first")

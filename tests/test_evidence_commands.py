@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import threading
 import time
@@ -77,6 +79,20 @@ def test_an_export_of_nothing_is_told(
     assert command(monkeypatch, "export", "--store", tmp_path / "store", "--results", tmp_path / "results") == 1
     assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'store'}: {fault}: nothing to export; ")
     assert not (tmp_path / "results").exists()
+
+
+def test_a_disk_that_is_full_is_told_with_the_file_and_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    Store(tmp_path / "store").write_record(a_record())
+    monkeypatch.setattr(os, "fsync", full)
+    assert command(monkeypatch, "export", "--store", tmp_path / "store", "--results", tmp_path / "results") == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path / 'results/toy.jsonl'}: could not be written: [Errno 28] No space left")
+    assert "; make space" in said
 
 
 def test_an_export_waits_for_another_command_and_loses_nothing_of_it(

@@ -9,7 +9,7 @@ import pytest
 from runner_fakes import FakeWork, Step, attempts, carry_out, chain, products
 
 from harness.runner import Outcome, Task, run
-from harness.store import Store
+from harness.store import Store, StoreError
 
 
 @pytest.fixture
@@ -93,6 +93,19 @@ def test_when_every_worker_is_dead_what_is_left_has_failed(store: Store) -> None
     assert "while it held this task" in outcome.failed["deadly"]
     assert outcome.failed["child"].startswith("needs deadly, which failed: worker 0 was killed")
     assert outcome.failed["apart"].startswith("not run, no worker was left")
+
+
+def test_a_store_that_cannot_be_written_is_told_before_any_worker_starts(tmp_path: Path) -> None:
+    (tmp_path / "store").touch()
+    with pytest.raises(StoreError, match=rf"{tmp_path}/store/.* could not be written: .*check that the folder is writ"):
+        run(chain(1), FakeWork(Store(tmp_path / "store")), 1, Store(tmp_path / "store"), lambda event: None)
+
+
+def test_a_run_that_finds_all_done_writes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_out(chain(1), store)
+    assert not any(store.root.rglob(".*"))
+    monkeypatch.setattr(Store, "probe", None)
+    carry_out(chain(1), store)
 
 
 def test_workers_that_cannot_start_are_reported_with_the_reason(store: Store) -> None:
