@@ -123,7 +123,8 @@ class ProgressState:
         parts.append("estimating time left" if left is None else f"about {clock_text(left)} left")
         cells, models = self.later
         if cells:
-            parts.append(f"then {counted(cells, 'cell')} whose base rate these choose")
+            choose = counted(cells, "cell whose base rate these choose", "cells whose base rates these choose")
+            parts.append(f"then {choose}")
         if models:
             parts.append(f"and {counted(models, 'language model')}")
         return ", ".join(parts)

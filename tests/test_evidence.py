@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from report.synthetic import cell, make_record
 
 from harness import baseline_evidence, claim_history, language_model_evidence
+from harness.atomic import StoreError
 from harness.evidence import ConflictingResultError, EvidenceError, export, load, natural_key, places
 from harness.record import to_json
 
@@ -94,7 +95,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, mon
         raise OSError("disk full")
 
     monkeypatch.setattr("harness.atomic.os.fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StoreError, match=r"rt-1k\.jsonl: could not be written: disk full"):
         export(seeds(1), tmp_path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

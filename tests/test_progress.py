@@ -45,7 +45,7 @@ def test_the_time_left_is_unknown_until_most_kinds_are_known() -> None:
 
 def test_cells_that_only_these_tasks_make_possible_are_told_beside_the_time_left() -> None:
     state = ProgressState(NAMES, 1, 0.0, later=(20, 10))
-    assert state.summary(0.0).endswith("then 20 cells whose base rate these choose, and 10 language models")
+    assert state.summary(0.0).endswith("then 20 cells whose base rates these choose, and 10 language models")
     one = ProgressState(NAMES, 1, 0.0, later=(1, 1)).summary(0.0)
     assert one.endswith("then 1 cell whose base rate these choose, and 1 language model")
     assert "then" not in ProgressState(NAMES, 1, 0.0).summary(0.0)
