@@ -17,6 +17,7 @@ from harness.corpus.load import keep
 from harness.corpus.own_texts import own_texts
 from harness.corpus.splits import split
 from harness.corpus.texts import RawTexts
+from harness.environment import check_device
 from harness.familiarity import familiarity
 from harness.measuring import exit_if, measured_or_exit
 from harness.options import chosen_hardware, chosen_workers
@@ -70,6 +71,7 @@ def own(  # noqa: PLR0913  (a command's parameters are its options)
     """
     from harness.report.page import check_output, render  # noqa: PLC0415
 
+    check_device(device)
     check_output(output)
     place = workplace(store, None, chosen_hardware(device, precision))
     files = (texts,) if test is None else (texts, test)

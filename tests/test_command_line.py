@@ -559,13 +559,14 @@ def test_a_gpu_gets_one_worker_unless_more_are_asked_for(
 
 
 @pytest.mark.parametrize("there", [0, 1])
-@pytest.mark.parametrize("verb", ["run", "reproduce", "bench", "pretrain"])
+@pytest.mark.parametrize("verb", ["run", "reproduce", "own", "bench", "pretrain"])
 def test_a_device_that_is_not_there_is_one_clear_line(
     command: Command, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch, verb: str, there: int
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
     places = ("--store", tmp_path / "store", "--results", empty) if verb in ("run", "reproduce") else ()
+    places = (tmp_path / "none.csv",) if verb == "own" else places
     precision = () if verb == "bench" else ("--precision", "best")
     said = command(verb, "--device", "cuda:1", *precision, *places)
     assert (said.status, said.err.count("\n")) == (1, 1)
