@@ -112,7 +112,8 @@ def overview(
 ) -> None:
     """Show all profiles by data set: cells planned, cells neither stored nor committed, and what these will take.
 
-    A run measures these alone once `adopt` has put the committed records into its store; without, `plan` tells.
+    A run measures these alone once `adopt` has put the committed records, of one device and precision, into its store;
+    without, `plan` tells.
     """
     show_overview(context.obj, workplace(store, None, chosen_hardware(device, precision)), results, Console())
 

@@ -152,7 +152,7 @@ def gaps_table(gaps: Iterable[Gap]) -> Table:
     caption = (
         "Data set, recipe, implementation, arm and decay of cells of which some or all have no record; a cell may "
         "belong to several profiles. The command beneath runs them, tuning first, in the precision that it is given "
-        "with --precision; --store names a folder to which adopt has put those that are committed."
+        "with --precision; --store names a folder to which adopt, with the same, has put those that are committed."
     )
     rows = ((gap.profile, family_name(gap.family), f"{gap.planned}", f"{gap.missing}") for gap in gaps)
     return Table(caption, (Column("Profile"), Column("Family"), *numbers), tuple(rows))
