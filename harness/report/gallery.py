@@ -55,26 +55,30 @@ def gallery(
 
     ``contrasts`` are the published ones with ours beside them, ``starts`` what was fine-tuned from each general
     language model, and ``grids`` the errors at every base rate; of all recipes in one figure. Recipes that differ from
-    an earlier one in the language model alone have no figures of their own.
+    an earlier one in the language model alone have no figures of their own. Error against decay and the course of
+    training are drawn of families with all final repetitions, where there are some.
     """
     arm = swept_arm(summaries)
     swept = [summary for summary in summaries if summary.family.arm == arm]
+    shown = [summary for summary in swept if summary.finals and not summary.missing] or swept  # no partly filled ones
     plates: list[Plate] = []
     recipes = _recipes(summaries) or [""]
     for recipe in recipes:
         own = recipe if len(recipes) > 1 else ""
         suffix, note = (f"-{own}", f" Recipe {own}.") if own else ("", "")
         within = [summary for summary in swept if summary.family.recipe == recipe]
+        drawn = [summary for summary in shown if summary.family.recipe == recipe]
         everything = [summary for summary in summaries if summary.family.recipe == recipe]
         shared = [
-            *_comparing_plates(within, everything, protocol, titles),
+            *_comparing_plates(drawn, everything, (arm or "no arm", protocol), titles),
             *_checking_plates(everything, protocol, titles),
         ]
         plates += [replace(p, name=p.name + suffix, caption=p.caption + note, recipe=own) for p in shared]
         for dataset in dict.fromkeys(summary.family.dataset for summary in within):
             rows = [summary for summary in within if summary.family.dataset == dataset]
             title = titles.get(dataset, dataset)
-            by_dataset = [*_tuning_plates(rows, title), *_course_plates(rows, title)]
+            course = [summary for summary in rows if summary in drawn]
+            by_dataset = [*_tuning_plates(rows, title), *_course_plates(course, rows[0].family.arm, title)]
             plates += [
                 replace(p, name=f"{p.name}-{dataset}{suffix}", caption=p.caption + note, recipe=own) for p in by_dataset
             ]
@@ -144,16 +148,20 @@ def _distance_from_discriminative(summary: Summary) -> float:
 
 
 def _comparing_plates(
-    swept: Sequence[Summary], summaries: Sequence[Summary], protocol: Protocol, titles: Mapping[str, str]
+    swept: Sequence[Summary],
+    summaries: Sequence[Summary],
+    arm_and_protocol: tuple[str, Protocol],
+    titles: Mapping[str, str],
 ) -> tuple[Plate, ...]:
     """Compare decays and label budgets over the datasets."""
-    arm, budgets = swept[0].family.arm if swept else "no arm", label_budgets(summaries, titles)
+    (arm, protocol), budgets = arm_and_protocol, label_budgets(summaries, titles)
     return (
         Plate(
             "error-against-decay",
             f"Test error against decay, arm {arm}, each at the base rate that validation data chose. Points are means "
             "over the final seeds, bars 95 % t intervals; a ring marks the lowest mean, the dotted line the uniform "
-            "rate. Hollow points: the base rate lies on the edge of the grid, or was chosen by a tie.",
+            "rate. Hollow points: the base rate lies on the edge of the grid, or was chosen by a tie. Families that "
+            "lack final seeds are left out where others have all.",
             figures.error_against_decay(swept, titles),
             "final repetitions",
         ),
@@ -260,12 +268,12 @@ def _tuning_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
     )
 
 
-def _course_plates(swept: Sequence[Summary], title: str) -> tuple[Plate, ...]:
+def _course_plates(swept: Sequence[Summary], arm: str, title: str) -> tuple[Plate, ...]:
     """Show the course of one dataset's training, and where it led."""
     return (
         Plate(
             "learning-curves",
-            f"{title}: validation error and training loss after each epoch, arm {swept[0].family.arm}, uniform and "
+            f"{title}: validation error and training loss after each epoch, arm {arm}, uniform and "
             "decay 2.6. Lines are means over the final seeds, bands their range; values that are absent because a "
             "run diverged do not enter.",
             figures.learning_curves(swept),

@@ -284,3 +284,25 @@ def test_a_displacement_that_is_not_finite_is_left_out_of_the_mean():
     assert figure is not None
     drawn = [line.get_ydata()[0] for line in figure.axes[0].get_lines()[:5]]
     assert drawn == pytest.approx(list(records[0].result.displacement.values()))
+
+
+def test_a_family_that_lacks_final_repetitions_is_not_drawn_beside_whole_ones():
+    records = [record for record in study(decays=(1.0, 2.6), finals=3) if record.cell.split("/")[-1] != "seed-2"]
+    whole = study(("rt-1k",), decays=(1.0, 2.6), finals=3)
+    partly = [record for record in records if record.specification.dataset.name == "trec6"]
+
+    def drawn(*records):
+        plates = gallery(summarise(records, PROTOCOL), PROTOCOL, {}, (), (), {})
+        return {plate.name for plate in plates if plate.figure is not None}
+
+    titles = [axes.get_title() for axes in _sweep(*whole, *partly).axes]
+    assert titles == ["rt-1k"]
+    assert [axes.get_title() for axes in _sweep(*partly).axes] == ["trec6"]
+    assert "displacement-trec6" not in drawn(*whole, *partly)
+    assert {"displacement-rt-1k", "tuning-trec6"} <= drawn(*whole, *partly)
+
+
+def _sweep(*records):
+    plates = gallery(summarise(records, PROTOCOL), PROTOCOL, {}, (), (), {})
+    (figure,) = (plate.figure for plate in plates if plate.name == "error-against-decay")
+    return figure
